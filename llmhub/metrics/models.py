@@ -1,0 +1,85 @@
+"""Metrics are series, not rows: an accepted batch is one row; summaries feed the tables."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+
+class Stream(models.Model):
+    """The live cursor of a run, in a narrow row of its own because every batch moves it."""
+
+    run = models.OneToOneField(
+        "runs.Run", primary_key=True, on_delete=models.CASCADE, related_name="stream"
+    )
+    # Grows when points that were already sent no longer hold (a resumed attempt went back).
+    epoch = models.PositiveIntegerField(default=0)
+    # Grows by one with every accepted batch; given under this row's lock.
+    rev = models.BigIntegerField(default=0)
+
+
+class Batch(models.Model):
+    """One accepted batch of one attempt: all its series share a column of steps and one of times."""
+
+    run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="batches")
+    attempt = models.ForeignKey("runs.Attempt", on_delete=models.CASCADE, related_name="batches")
+    number = models.PositiveBigIntegerField()
+    rev = models.BigIntegerField()
+    first_step = models.BigIntegerField()
+    last_step = models.BigIntegerField()
+    rows = models.PositiveIntegerField()
+    names = ArrayField(models.CharField(max_length=200))
+    # steps (int64), times (float64), then a column (float64) with its presence bits for each
+    # name; the layout is said once, in metrics/codec.py.
+    data = models.BinaryField()
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            # What makes a resent batch count once.
+            models.UniqueConstraint(fields=["attempt", "number"], name="one_batch_number"),
+            # Catching up from a cursor reads a run's batches in this order.
+            models.UniqueConstraint(fields=["run", "rev"], name="one_batch_per_rev"),
+        ]
+
+
+class Series(models.Model):
+    """What is known of one metric of one run without reading its points."""
+
+    run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="series")
+    name = models.CharField(max_length=200)
+    count = models.BigIntegerField(default=0)
+    last = models.FloatField(null=True)
+    last_step = models.BigIntegerField(null=True)
+    # Of the finite values; NaN and infinities are counted apart.
+    min = models.FloatField(null=True)
+    min_step = models.BigIntegerField(null=True)
+    max = models.FloatField(null=True)
+    max_step = models.BigIntegerField(null=True)
+    not_finite = models.BigIntegerField(default=0)
+    # A thinned copy for sparklines: at most 64 values, every `spark_stride`-th one.
+    spark = ArrayField(models.FloatField(), default=list)
+    spark_stride = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "name"], name="one_series_per_name")
+        ]
+
+
+class LogChunk(models.Model):
+    """A piece of an attempt's console output, placed by its byte offset in the log file."""
+
+    attempt = models.ForeignKey("runs.Attempt", on_delete=models.CASCADE, related_name="log_chunks")
+    offset = models.BigIntegerField()
+    # Offset of the byte after this chunk.
+    end = models.BigIntegerField()
+    text = models.TextField()
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["offset"]
+        constraints = [
+            models.UniqueConstraint(fields=["attempt", "offset"], name="one_chunk_per_offset")
+        ]

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class RecipesConfig(AppConfig):
+    name = "llmhub.recipes"

@@ -1,0 +1,102 @@
+"""Recipes: named, versioned configurations of a training or an alignment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from llmhub.recipes import specs
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import Project, User
+
+
+class RecipeQuerySet(models.QuerySet["Recipe"]):
+    def visible_in(self, project: Project) -> RecipeQuerySet:
+        """The recipes of a project and those that every hub has."""
+        return self.filter(Q(project=project) | Q(project=None))
+
+    def visible_to(self, user: User) -> RecipeQuerySet:
+        return self.filter(Q(project__memberships__user=user) | Q(project=None)).distinct()
+
+
+class Recipe(models.Model):
+    """A recipe without a project is seed content: everyone reads it, nobody edits it."""
+
+    project = models.ForeignKey(
+        "accounts.Project", null=True, on_delete=models.CASCADE, related_name="recipes"
+    )
+    slug = models.SlugField(max_length=80, unique=True)
+    objective = models.CharField(max_length=20, choices=[(o, o) for o in specs.OBJECTIVES])
+    # {"en": ..., "fr": ...}: content, not interface text, so it is not in the catalogue.
+    title = models.JSONField()
+    summary = models.JSONField(default=dict)
+    position = models.PositiveSmallIntegerField(default=1000)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = RecipeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "slug"]
+
+    def __str__(self) -> str:
+        return self.localized("title")
+
+    def localized(self, field: str) -> str:
+        texts = getattr(self, field)
+        return str(texts.get(get_language() or "en") or texts.get("en") or "")
+
+    def is_builtin(self) -> bool:
+        return self.project_id is None
+
+    def is_trainable(self) -> bool:
+        """Whether this hub can already run the objective."""
+        return self.objective in specs.TRAINABLE
+
+
+class RecipeVersion(models.Model):
+    """One frozen state of a recipe. Never updated: an edit makes the next version."""
+
+    recipe = models.ForeignKey(Recipe, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    spec = models.JSONField()
+    # Dotted field name -> {"source": "book" | "ours", "note": {"en": ..., "fr": ...}}
+    origins = models.JSONField(default=dict)
+    note = models.CharField(_("what changed"), max_length=200, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["recipe", "number"], name="one_recipe_version_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipe} v{self.number}"
+
+    def typed(self) -> specs.Spec:
+        return specs.parse(self.spec)
+
+
+class Probe(models.Model):
+    """The measured need of one spec, by the hash of the spec: bytes per device and where they go."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DONE = "done"
+        FAILED = "failed"
+
+    spec_hash = models.CharField(max_length=64, unique=True)
+    spec = models.JSONField()
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    result = models.JSONField(default=dict[str, Any])
+    requested_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)

@@ -1,0 +1,184 @@
+"""A run is what a person asked for; an attempt is one try of one worker at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from llmhub.recipes.scales import Scale
+from llmhub.runs.states import ACTIVE, TERMINAL, Outcome, State, Want
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import User
+
+
+class Worker(models.Model):
+    """A machine that runs Celery's worker and offers its devices."""
+
+    name = models.CharField(max_length=200, unique=True)
+    # [{"kind": "cpu" | "cuda", "name": str, "memory_bytes": int}]
+    devices = models.JSONField(default=list)
+    slots = models.PositiveSmallIntegerField(default=1)
+    cpu_count = models.PositiveIntegerField(default=1)
+    memory_bytes = models.BigIntegerField(default=0)
+    disk_free_bytes = models.BigIntegerField(default=0)
+    # {"python": ..., "torch": ..., ...}
+    versions = models.JSONField(default=dict)
+    first_seen_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: User) -> RunQuerySet:
+        return self.filter(project__memberships__user=user)
+
+
+class Run(models.Model):
+    project = models.ForeignKey("accounts.Project", on_delete=models.CASCADE, related_name="runs")
+    name = models.CharField(_("name"), max_length=120)
+    objective = models.CharField(max_length=20)
+    recipe_version = models.ForeignKey(
+        "recipes.RecipeVersion", on_delete=models.PROTECT, related_name="runs"
+    )
+    scale = models.CharField(_("scale"), max_length=10, choices=Scale)
+    # What the person changed of the preset (dotted names), and the whole that the trainer reads.
+    overrides = models.JSONField(default=dict, blank=True)
+    config = models.JSONField()
+    dataset_version = models.ForeignKey(
+        "datasets.DatasetVersion", on_delete=models.PROTECT, related_name="runs"
+    )
+    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
+
+    state = models.CharField(max_length=20, choices=State, default=State.DRAFT)
+    want = models.CharField(max_length=10, choices=Want, default=Want.RUN)
+    # The fencing token: only the attempt that carries it may speak for the run.
+    fence = models.PositiveIntegerField(default=0)
+    # Why the run is in this state: a code of `runs.causes`, and the words of the machine.
+    cause = models.CharField(max_length=40, blank=True)
+    message = models.TextField(blank=True)
+    # Paused because the hub went down: resumed by itself when the hub comes up.
+    resume_on_start = models.BooleanField(default=False)
+
+    step = models.BigIntegerField(default=0)
+    total_steps = models.BigIntegerField()
+
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="runs"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    idempotency_key = models.CharField(max_length=100, null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        indexes = [
+            # The runs table of a project, newest first.
+            models.Index(fields=["project", "-created_at"], name="runs_of_project"),
+            # The claim and the reaper look only at runs that are not over.
+            models.Index(
+                fields=["state", "queued_at"],
+                name="runs_not_over",
+                condition=~models.Q(state__in=["succeeded", "failed", "stopped"]),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "idempotency_key"], name="one_run_per_idempotency_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_over(self) -> bool:
+        return self.state in TERMINAL
+
+    def is_active(self) -> bool:
+        return self.state in ACTIVE
+
+    def can_stop(self) -> bool:
+        return not self.is_over() and self.want != Want.STOP
+
+    def can_pause(self) -> bool:
+        return (self.is_active() or self.state == State.QUEUED) and self.want == Want.RUN
+
+    def can_resume(self) -> bool:
+        return self.state == State.PAUSED
+
+
+class Attempt(models.Model):
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    # Equal to the run's fence while this attempt speaks for the run.
+    fence = models.PositiveIntegerField()
+    worker = models.ForeignKey(Worker, null=True, on_delete=models.SET_NULL, related_name="attempts")
+    secret_hash = models.CharField(max_length=64, unique=True)
+    # Set and compared on the database's clock only.
+    lease_expires_at = models.DateTimeField()
+    claimed_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    resumed_from_step = models.BigIntegerField(null=True)
+    outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
+    cause = models.CharField(max_length=40, blank=True)
+    message = models.TextField(blank=True)
+    exit_code = models.SmallIntegerField(null=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="one_attempt_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}/{self.number}"
+
+
+class Checkpoint(models.Model):
+    """A verified checkpoint on a worker's disk."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="checkpoints")
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="checkpoints")
+    step = models.BigIntegerField()
+    path = models.CharField(max_length=500)
+    bytes = models.BigIntegerField()
+    manifest_sha256 = models.CharField(max_length=64)
+    val_loss = models.FloatField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    # The file rotation removed it from disk.
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-step"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "step", "attempt"], name="one_checkpoint_per_step")
+        ]
+
+
+class Dispatch(models.Model):
+    """The outbox: a task to be sent, written in the transaction that made it necessary."""
+
+    task = models.CharField(max_length=100)
+    args = models.JSONField(default=list[Any])
+    queue = models.CharField(max_length=100, default="runs")
+    created_at = models.DateTimeField(default=timezone.now)
+    relayed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["pk"], name="dispatch_waiting", condition=models.Q(relayed_at=None))
+        ]

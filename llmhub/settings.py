@@ -1,0 +1,256 @@
+"""Settings of the hub: the environment comes in here and nowhere else, and nonsense is refused loudly.
+
+`make up` sets DATABASE_URL and REDIS_URL for the processes it starts and leaves them in
+HUB_DATA/servers.json, so that `python manage.py ...` typed by hand finds the running servers.
+"""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONCE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def env_int(name: str, default: int) -> int:
+    value = env(name, str(default))
+    try:
+        return int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def env_bool(name: str, default: bool = False) -> bool:
+    value = env(name, "1" if default else "0").lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+
+
+HUB_DATA = Path(env("HUB_DATA", str(BASE_DIR / "var"))).resolve()
+HUB_HOST = env("HUB_HOST", "127.0.0.1")
+HUB_PORT = env_int("HUB_PORT", 8000)
+# Where people and trainers reach the hub.
+HUB_URL = env("HUB_URL", f"http://{'127.0.0.1' if HUB_HOST == '0.0.0.0' else HUB_HOST}:{HUB_PORT}")
+# The name of this machine in the hub; one Celery worker with this name runs on it.
+HUB_NODE = env("HUB_NODE", socket.gethostname())
+
+
+def server_url(name: str) -> str:
+    """The URL of a server: from the environment, else from the hub that `make up` runs."""
+    value = env(name)
+    if value:
+        return value
+    servers = HUB_DATA / "servers.json"
+    try:
+        return str(json.loads(servers.read_text())[name])
+    except (OSError, ValueError, KeyError):
+        raise ImproperlyConfigured(
+            f"{name} is not set and no hub is running on {HUB_DATA}: type `make up`, or set {name}."
+        ) from None
+
+
+def secret_key() -> str:
+    value = env("SECRET_KEY")
+    if value:
+        return value
+    try:
+        return (HUB_DATA / "secret_key").read_text().strip()
+    except OSError:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is not set and {HUB_DATA}/secret_key is missing: type `make up`, or set SECRET_KEY."
+        ) from None
+
+
+SECRET_KEY = secret_key()
+DEBUG = env_bool("DEBUG")
+ALLOWED_HOSTS = [
+    host for host in env("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",") if host
+]
+CSRF_TRUSTED_ORIGINS = [origin for origin in env("CSRF_TRUSTED_ORIGINS").split(",") if origin]
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "channels",
+    "csp",
+    "django_htmx",
+    "allauth",
+    "allauth.account",
+    "llmhub.accounts",
+    "llmhub.recipes",
+    "llmhub.datasets",
+    "llmhub.runs",
+    "llmhub.metrics",
+    "llmhub.dashboard",
+    "llmhub.api",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "llmhub.accounts.middleware.CurrentProjectMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "llmhub.urls"
+ASGI_APPLICATION = "llmhub.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "django.template.context_processors.i18n",
+                "csp.context_processors.nonce",
+                "llmhub.accounts.context_processors.projects",
+            ],
+        },
+    }
+]
+
+# PostgreSQL is the truth. Under ASGI every request would open a connection of its own: use the pool.
+DATABASES = {"default": dj_database_url.parse(server_url("DATABASE_URL"))}
+if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgresql://...).")
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 1,
+    "max_size": env_int("DATABASE_POOL", 20),
+    "timeout": 5,
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Redis only pokes: losing every message in it loses nothing.
+REDIS_URL = server_url("REDIS_URL")
+_socket = REDIS_URL.removeprefix("unix://").split("?")[0] if REDIS_URL.startswith("unix://") else ""
+CELERY_BROKER_URL = f"redis+socket://{_socket}?virtual_host=0" if _socket else REDIS_URL
+CHANNEL_LAYERS = {
+    "default": {
+        # The core layer of channels-redis closes idle websockets after 5 s with redis-py 8.
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [f"unix://{_socket}?db=1" if _socket else REDIS_URL]},
+    }
+}
+
+# A task launches and returns; the message is an id. See docs/decisions/ for each setting.
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "runs"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "llmhub.accounts.adapter.InviteOnlyAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("fr", _("French"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env("TIME_ZONE", "UTC")
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = HUB_DATA / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": HUB_DATA / "files"},
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Security. Plain HTTP on the loopback address is the default; behind TLS set HUB_URL to https://...
+_https = HUB_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SECURE_HSTS_SECONDS = 3600 * 24 * 30 if _https else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("BEHIND_PROXY") else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Two hubs on one machine differ only in the port, and browsers share cookies between ports.
+SESSION_COOKIE_NAME = f"llmhub_session_{HUB_PORT}"
+CSRF_COOKIE_NAME = f"llmhub_csrf_{HUB_PORT}"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "connect-src": [SELF],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": [SELF],
+        "object-src": ["'none'"],
+    }
+}
+
+# Runs. A supervisor renews its lease with every heartbeat; a run whose lease ran out is
+# unreachable, and lost when nothing was heard of it for LOST_AFTER.
+HEARTBEAT_SECONDS = 2
+LEASE_SECONDS = env_int("LEASE_SECONDS", 20)
+LOST_AFTER_SECONDS = env_int("LOST_AFTER_SECONDS", 300)
+MAX_ATTEMPTS = 3
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
+}

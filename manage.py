@@ -1,0 +1,12 @@
+#!/usr/bin/env python
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmhub.settings")
+    # llmhub/__init__.py stays empty so that the client imports without Django; the
+    # Celery app is therefore loaded here, before any code sends a task by name.
+    import llmhub.celery  # noqa: F401
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
