@@ -84,19 +84,3 @@ class RecipeVersion(models.Model):
 
     def typed(self) -> specs.Spec:
         return specs.parse(self.spec)
-
-
-class Probe(models.Model):
-    """The measured need of one spec, by the hash of the spec: bytes per device and where they go."""
-
-    class State(models.TextChoices):
-        PENDING = "pending"
-        DONE = "done"
-        FAILED = "failed"
-
-    spec_hash = models.CharField(max_length=64, unique=True)
-    spec = models.JSONField()
-    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    result = models.JSONField(default=dict[str, Any])
-    requested_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True)

@@ -173,12 +173,28 @@ class Dispatch(models.Model):
     """The outbox: a task to be sent, written in the transaction that made it necessary."""
 
     task = models.CharField(max_length=100)
-    args = models.JSONField(default=list[Any])
+    args = models.JSONField(default=list)
     queue = models.CharField(max_length=100, default="runs")
     created_at = models.DateTimeField(default=timezone.now)
     relayed_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
-            models.Index(fields=["pk"], name="dispatch_waiting", condition=models.Q(relayed_at=None))
+            models.Index(fields=["id"], name="dispatch_waiting", condition=models.Q(relayed_at=None))
         ]
+
+
+class Probe(models.Model):
+    """The measured need of one spec, by the hash of the spec: bytes per device and where they go."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        DONE = "done"
+        FAILED = "failed"
+
+    spec_hash = models.CharField(max_length=64, unique=True)
+    spec = models.JSONField()
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    result = models.JSONField(default=dict)
+    requested_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)

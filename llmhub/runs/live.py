@@ -1,0 +1,40 @@
+"""Tells open pages what changed. Nothing depends on a message to arrive: pages catch up over HTTP."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+logger = logging.getLogger(__name__)
+
+
+def run_topic(run_id: int) -> str:
+    return f"run.{run_id}"
+
+
+def project_topic(project_id: int) -> str:
+    return f"project.{project_id}"
+
+
+def probe_topic(spec_hash: str) -> str:
+    return f"probe.{spec_hash}"
+
+
+def publish(topic: str, message: dict[str, Any]) -> None:
+    """Sends `message` to the pages that watch `topic`, once the transaction has committed."""
+    transaction.on_commit(lambda: _send(topic, message))
+
+
+def _send(topic: str, message: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    if layer is None:
+        return
+    try:
+        async_to_sync(layer.group_send)(topic, {"type": "live.message", "message": message})
+    except Exception:
+        # Redis only pokes: without it pages are late, and no work is lost.
+        logger.warning("Could not publish to %s", topic, exc_info=True)
