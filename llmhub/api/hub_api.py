@@ -1,0 +1,83 @@
+"""The public HTTP API under /api/v1/; its description is at /api/v1/openapi.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+
+from llmhub.api.operations import router
+from llmhub.runs.launch import LaunchRefused
+
+# Points come in through a plain view (`metrics.views`), as the path is hot; described here by hand.
+COLUMN = {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]}}
+POINTS = {
+    "post": {
+        "operationId": "append_points",
+        "summary": "Append a batch of points",
+        "description": "With the token of the run's attempt, as `llmhub.client` sends it. "
+        "A batch that was already accepted is acknowledged again and counts once.",
+        "parameters": [
+            {"in": "path", "name": "run_id", "schema": {"type": "integer"}, "required": True}
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["batch", "steps", "times", "series"],
+                        "properties": {
+                            "batch": {"type": "integer", "minimum": 0},
+                            "steps": {"type": "array", "items": {"type": "integer"}},
+                            "times": {"type": "array", "items": {"type": "number"}},
+                            "series": {"type": "object", "additionalProperties": COLUMN},
+                        },
+                    }
+                }
+            },
+        },
+        "responses": {
+            "200": {"description": "Accepted; `rev` is the run's live cursor."},
+            "400": {"description": "Refused; `error` names the field."},
+            "401": {"description": "No token, or an unknown one."},
+            "409": {"description": "Another attempt speaks for the run now: stop sending."},
+        },
+        "security": [{"AttemptToken": []}],
+    }
+}
+
+
+class HubAPI(NinjaAPI):
+    def get_openapi_schema(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
+        schema: dict[str, Any] = super().get_openapi_schema(**options)
+        schema["paths"]["/api/v1/runs/{run_id}/points"] = POINTS
+        schema["components"].setdefault("securitySchemes", {})["AttemptToken"] = {
+            "type": "http",
+            "scheme": "bearer",
+        }
+        return schema
+
+
+# The interactive page of ninja loads scripts from elsewhere, which our content policy forbids.
+api = HubAPI(title="llmhub", version="1", docs_url=None, urls_namespace="api")
+api.add_router("", router)
+
+
+@api.exception_handler(LaunchRefused)
+def launch_refused(request: HttpRequest, refusal: LaunchRefused) -> HttpResponse:
+    body = {"detail": _("The run was not launched."), "fields": refusal.errors}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(ValidationError)
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields: dict[str, list[str]] = {}
+    for problem in error.errors:
+        place = ".".join(str(part) for part in problem["loc"][1:] if part != "body")
+        fields.setdefault(place, []).append(problem["msg"])
+    body = {"detail": _("The request is not valid."), "fields": fields}
+    return api.create_response(request, body, status=422)

@@ -1,0 +1,133 @@
+"""What crosses the wire of the public API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from ninja import Field, Schema
+
+from llmhub.recipes.models import Recipe, RecipeVersion
+from llmhub.recipes.scales import Scale
+from llmhub.runs.models import Run
+
+
+class RecipeOut(Schema):
+    slug: str
+    title: str
+    summary: str
+    objective: str
+    trainable: bool = Field(description="Whether the workers of this hub can run the objective.")
+    version: int
+    spec: dict[str, Any]
+
+    @classmethod
+    def of(cls, recipe: Recipe, version: RecipeVersion) -> RecipeOut:
+        return cls(
+            slug=recipe.slug,
+            title=recipe.localized("title"),
+            summary=recipe.localized("summary"),
+            objective=recipe.objective,
+            trainable=recipe.is_trainable(),
+            version=version.number,
+            spec=version.spec,
+        )
+
+
+class DatasetOut(Schema):
+    slug: str
+    name: str
+    version: int
+    sha256: str
+    bytes: int
+    characters: int
+
+
+class LaunchIn(Schema):
+    model_config = {"extra": "forbid"}
+
+    recipe: str = Field(description="Slug, or slug@version; without a version the newest.")
+    dataset: str = Field(description="Slug, or slug@version; without a version the newest.")
+    scale: Scale = Scale.FULL
+    overrides: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Values that differ from the preset, by dotted name: "
+        '{"training.learning_rate": 0.001}.',
+    )
+    name: str = Field("", max_length=120)
+
+
+class RunOut(Schema):
+    id: int
+    name: str
+    url: str
+    recipe: str
+    recipe_version: int
+    scale: str
+    dataset: str
+    dataset_version: int
+    overrides: dict[str, Any]
+    config: dict[str, Any]
+    state: str
+    want: str
+    cause: str
+    message: str
+    step: int
+    total_steps: int
+    created_by: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, run: Run) -> RunOut:
+        """Needs recipe_version.recipe, dataset_version.dataset and created_by selected."""
+        return cls(
+            id=run.pk,
+            name=run.name,
+            url=reverse("run", args=[run.pk]),
+            recipe=run.recipe_version.recipe.slug,
+            recipe_version=run.recipe_version.number,
+            scale=run.scale,
+            dataset=run.dataset_version.dataset.slug,
+            dataset_version=run.dataset_version.number,
+            overrides=run.overrides,
+            config=run.config,
+            state=run.state,
+            want=run.want,
+            cause=run.cause,
+            message=run.message,
+            step=run.step,
+            total_steps=run.total_steps,
+            created_by=run.created_by.email if run.created_by else None,
+            created_at=run.created_at,
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+        )
+
+
+class RunsOut(Schema):
+    count: int
+    items: list[RunOut]
+
+
+class ColumnsOut(Schema):
+    steps: list[int]
+    times: list[float] = Field(description="Seconds since 1970-01-01 UTC.")
+    series: dict[str, list[float | str | None]] = Field(
+        description='One value per step; null where absent; "NaN", "Infinity", "-Infinity" as text.'
+    )
+
+
+class MetricsOut(Schema):
+    run: int
+    epoch: int
+    rev: int
+    thinned: bool = Field(False, description="Long curves keep every extreme value, not every point.")
+    columns: ColumnsOut
+
+
+class Refusal(Schema):
+    detail: str
+    fields: dict[str, list[str]] = Field(default_factory=dict)
