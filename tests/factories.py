@@ -1,0 +1,145 @@
+"""Real rows for tests, one plain function a kind. What a test does not name gets a sound value."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from llmhub.accounts.models import Membership, Project, Role, User, hash_secret, new_secret
+from llmhub.datasets.models import Dataset, DatasetVersion
+from llmhub.recipes import specs
+from llmhub.recipes.models import Recipe, RecipeVersion
+from llmhub.recipes.scales import Scale
+from llmhub.runs.models import Attempt, Run
+from llmhub.runs.states import State
+
+_serial = itertools.count(1)
+
+TEXT = "It is a truth universally acknowledged, that a loss must be in want of a minimum.\n" * 40
+
+# A GPT-2 that trains in seconds: the shape of the real recipe with everything small.
+SMOKE_SPEC: dict[str, Any] = {
+    "objective": "pretrain",
+    "model": {
+        "architecture": "gpt2",
+        "vocab_size": 256,
+        "n_positions": 64,
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 2,
+        "n_inner": 128,
+    },
+    "training": {
+        "batch_size": 8,
+        "micro_batch_size": 8,
+        "learning_rate": 2e-3,
+        "warmup_steps": 5,
+        "max_steps": 40,
+    },
+    "data": {"tokenizer": "bytes"},
+}
+
+
+def make_user(email: str = "alice@example.com", password: str | None = None, **fields: Any) -> User:
+    fields.setdefault("name", email.partition("@")[0].capitalize())
+    return User.objects.create_user(email, password, **fields)
+
+
+def make_project(slug: str = "atlas", **fields: Any) -> Project:
+    fields.setdefault("name", slug.capitalize())
+    return Project.objects.create(slug=slug, **fields)
+
+
+def join(user: User, project: Project, role: Role = Role.MEMBER) -> Membership:
+    return Membership.objects.create(user=user, project=project, role=role)
+
+
+def make_dataset_version(
+    project: Project, text: str = TEXT, slug: str = "", **fields: Any
+) -> DatasetVersion:
+    slug = slug or f"text-{next(_serial)}"
+    dataset, _ = Dataset.objects.get_or_create(
+        project=project, slug=slug, defaults={"name": slug.capitalize()}
+    )
+    content = text.encode()
+    sha256 = hashlib.sha256(content).hexdigest()
+    name = f"datasets/{sha256}"
+    if not default_storage.exists(name):
+        default_storage.save(name, ContentFile(content))
+    values = {
+        "number": dataset.versions.count() + 1,
+        "sha256": sha256,
+        "file": name,
+        "bytes": len(content),
+        "characters": len(text),
+        "lines": text.count("\n"),
+    }
+    return DatasetVersion.objects.create(dataset=dataset, **(values | fields))
+
+
+def make_recipe_version(
+    spec: dict[str, Any] | None = None, project: Project | None = None, slug: str = ""
+) -> RecipeVersion:
+    """Version 1 of a new recipe, or the next version of the recipe named by `slug`."""
+    typed = specs.parse(spec or SMOKE_SPEC)
+    slug = slug or f"recipe-{next(_serial)}"
+    recipe, _ = Recipe.objects.get_or_create(
+        slug=slug,
+        defaults={
+            "project": project,
+            "objective": typed.objective,
+            "title": {"en": slug.capitalize(), "fr": slug.capitalize()},
+        },
+    )
+    return RecipeVersion.objects.create(
+        recipe=recipe, number=recipe.versions.count() + 1, spec=specs.dump(typed)
+    )
+
+
+def make_run(project: Project, state: State = State.QUEUED, **fields: Any) -> Run:
+    """A run of a small GPT-2. Pass `spec` for another config; any column may be named."""
+    typed = specs.parse(fields.pop("spec", None) or SMOKE_SPEC)
+    if "recipe_version" not in fields:
+        fields["recipe_version"] = make_recipe_version(specs.dump(typed))
+    if "dataset_version" not in fields:
+        fields["dataset_version"] = make_dataset_version(project)
+    now = timezone.now()
+    values = {
+        "name": f"run {next(_serial)}",
+        "objective": typed.objective,
+        "scale": Scale.SMOKE,
+        "config": specs.dump(typed),
+        "total_steps": getattr(typed.training, "max_steps", 1),
+        "queued_at": None if state == State.DRAFT else now,
+    }
+    return Run.objects.create(project=project, state=state, **(values | fields))
+
+
+def make_attempt(
+    run: Run,
+    state: State | None = State.RUNNING,
+    lease: timedelta = timedelta(minutes=1),
+    **fields: Any,
+) -> tuple[Attempt, str]:
+    """The attempt that speaks for the run now, and its secret. `state=None` leaves the run's."""
+    secret = new_secret()
+    now = timezone.now()
+    values = {
+        "number": run.attempts.count() + 1,
+        "fence": run.fence + 1,
+        "secret_hash": hash_secret(secret),
+        "lease_expires_at": now + lease,
+        "claimed_at": now,
+        "started_at": now,
+    }
+    attempt = Attempt.objects.create(run=run, **(values | fields))
+    run.fence = attempt.fence
+    run.state = state or run.state
+    run.save(update_fields=["fence", "state"])
+    return attempt, secret
