@@ -1,0 +1,27 @@
+// What every page does: theme switch, menus that close, times that stay true.
+import "./elements/copy-button.js";
+import "./elements/theme-toggle.js";
+import { relativeTime } from "./lib/format.js";
+
+const openMenus = () => document.querySelectorAll("details.menu[open]");
+
+document.addEventListener("click", (event) => {
+  for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of openMenus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+function refreshTimes() {
+  const now = Date.now();
+  for (const time of document.querySelectorAll("time[data-relative]")) {
+    time.textContent = relativeTime(now - Date.parse(time.dateTime), time.dateTime);
+  }
+}
+
+setInterval(refreshTimes, 30_000);
