@@ -117,7 +117,8 @@ class Run(models.Model):
         return (self.is_active() or self.state == State.QUEUED) and self.want == Want.RUN
 
     def can_resume(self) -> bool:
-        return self.state == State.PAUSED
+        pausing = self.is_active() and self.want == Want.PAUSE
+        return self.state == State.PAUSED or pausing
 
 
 class Attempt(models.Model):

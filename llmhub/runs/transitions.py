@@ -1,0 +1,37 @@
+"""The one way in which a run changes state: a guarded UPDATE, told to the pages that watch.
+
+An UPDATE that finds the run in a state that `to` may not follow, or under another fencing token,
+changes nothing: whoever asked for it is stale.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models.functions import Now
+
+from llmhub.runs.live import project_topic, publish, run_topic
+from llmhub.runs.models import Run
+from llmhub.runs.states import TERMINAL, State, may_follow
+
+
+def move(run: Run, to: State, **changes: Any) -> bool:
+    """Brings `run` into a state, if it is still the run that the caller read; False when stale."""
+    if to in TERMINAL:
+        changes.setdefault("ended_at", Now())
+    here = Run.objects.filter(pk=run.pk, fence=run.fence, state__in=may_follow(to))
+    if not here.update(state=to, **changes):
+        return False
+    announce(run)
+    return True
+
+
+def announce(run: Run) -> None:
+    """Tells the open pages how the run stands in the database now."""
+    run.refresh_from_db(fields=TOLD)
+    message = {"type": "run", "run": run.pk} | {name: getattr(run, name) for name in TOLD}
+    publish(run_topic(run.pk), message)
+    publish(project_topic(run.project_id), message)
+
+
+TOLD = ("state", "want", "step", "total_steps", "cause", "message")
