@@ -208,12 +208,17 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = HUB_DATA / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "llmhub.dashboard.static_build.PlotlyFinder",
+]
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": HUB_DATA / "files"},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "llmhub.dashboard.static_build.HubStaticStorage"},
 }
 
 # Security. Plain HTTP on the loopback address is the default; behind TLS set HUB_URL to https://...
