@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -19,6 +20,7 @@ from pydantic import (
     TypeAdapter,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from llmhub.lib.i18n import gettext_noop as _
 
@@ -33,6 +35,11 @@ MAX_COUNT = 2**53 - 1
 def field(default: Any, title: str, help: str, unit: str = "", **rules: Any) -> Any:
     """A field of a spec with what the form shows beside it. `...` as default: required."""
     return Field(default, title=title, description=help, json_schema_extra={"unit": unit}, **rules)
+
+
+def broken_rule(field_name: str, reason: str) -> PydanticCustomError:
+    """A rule between several fields, blamed on the one that a person would change."""
+    return PydanticCustomError("rule", "{reason}", {"field": field_name, "reason": reason})
 
 
 class Part(BaseModel):
@@ -89,7 +96,7 @@ class GPT2Model(Part):
     @model_validator(mode="after")
     def heads_divide_width(self) -> GPT2Model:
         if self.n_embd % self.n_head:
-            raise ValueError(_("The attention heads must divide the width evenly."))
+            raise broken_rule("n_head", _("The attention heads must divide the width evenly."))
         return self
 
     @property
@@ -164,11 +171,19 @@ class LlamaModel(Part):
     @model_validator(mode="after")
     def heads_divide(self) -> LlamaModel:
         if self.hidden_size % self.num_attention_heads:
-            raise ValueError(_("The attention heads must divide the width evenly."))
+            raise broken_rule(
+                "num_attention_heads", _("The attention heads must divide the width evenly.")
+            )
         if self.hidden_size // self.num_attention_heads % 2:
-            raise ValueError(_("Rotary positions need an even head size (width / heads)."))
+            raise broken_rule(
+                "num_attention_heads",
+                _("Rotary positions need an even head size (width / heads)."),
+            )
         if self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError(_("The key/value heads must divide the attention heads evenly."))
+            raise broken_rule(
+                "num_key_value_heads",
+                _("The key/value heads must divide the attention heads evenly."),
+            )
         return self
 
     @property
@@ -214,7 +229,9 @@ class Optimizer(Part):
     @model_validator(mode="after")
     def falls(self) -> Optimizer:
         if self.min_lr > self.learning_rate:
-            raise ValueError(_("The final learning rate is above the peak learning rate."))
+            raise broken_rule(
+                "min_lr", _("The final learning rate is above the peak learning rate.")
+            )
         return self
 
 
@@ -277,15 +294,21 @@ class PretrainTraining(Optimizer):
     @model_validator(mode="after")
     def one_batch_size(self) -> PretrainTraining:
         if (self.batch_size is None) == (self.global_batch_size is None):
-            raise ValueError(
-                _("Give the batch either in sequences or in tokens, and not both.")
+            raise broken_rule(
+                "batch_size", _("Give the batch either in sequences or in tokens, and not both.")
             )
         accumulation = self.gradient_accumulation_steps
         if isinstance(accumulation, int) and accumulation < 1:
-            raise ValueError(_("Gradient accumulation is a whole number from 1, or “auto”."))
+            raise broken_rule(
+                "gradient_accumulation_steps",
+                _("Gradient accumulation is a whole number from 1, or “auto”."),
+            )
         if self.warmup_steps > self.max_steps:
-            raise ValueError(_("The warm-up is longer than the run."))
+            raise broken_rule("warmup_steps", _("The warm-up is longer than the run."))
         return self
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Data(Part):
@@ -304,7 +327,7 @@ class Data(Part):
         gt=0,
         lt=0.9,
     )
-    mix: dict[str, float] | None = field(
+    mix: dict[str, Share] | None = field(
         None,
         _("Data mix"),
         _("Planned share of each kind of source; the shares add up to 1."),
@@ -313,7 +336,7 @@ class Data(Part):
     @model_validator(mode="after")
     def shares_add_up(self) -> Data:
         if self.mix is not None and abs(sum(self.mix.values()) - 1) > 1e-6:
-            raise ValueError(_("The shares of the data mix must add up to 1."))
+            raise broken_rule("mix", _("The shares of the data mix must add up to 1."))
         return self
 
 
@@ -479,14 +502,14 @@ class Examples(Part):
         ge=1,
         le=MAX_COUNT,
     )
-    mix: dict[str, float] | None = field(
+    mix: dict[str, Share] | None = field(
         None, _("Data mix"), _("Planned share of each kind of source; the shares add up to 1.")
     )
 
     @model_validator(mode="after")
     def shares_add_up(self) -> Examples:
         if self.mix is not None and abs(sum(self.mix.values()) - 1) > 1e-6:
-            raise ValueError(_("The shares of the data mix must add up to 1."))
+            raise broken_rule("mix", _("The shares of the data mix must add up to 1."))
         return self
 
 
@@ -541,6 +564,31 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[dotted] = value
     return flat
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The opposite of `flatten`."""
+    nested: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *groups, name = dotted.split(".")
+        inner = nested
+        for group in groups:
+            inner = inner.setdefault(group, {})
+        inner[name] = value
+    return nested
+
+
+P = TypeVar("P", bound=Part)
+
+
+def change(part: P, **values: Any) -> P:
+    """A checked copy of a part with some values replaced."""
+    return type(part).model_validate({**part.model_dump(), **values})
+
+
+def override(spec: Spec, overrides: Mapping[str, Any]) -> Spec:
+    """A checked copy with values replaced by dotted name. Raises pydantic.ValidationError."""
+    return parse(nest({**flatten(dump(spec)), **overrides}))
 
 
 def digest(spec: Spec) -> str:

@@ -1,0 +1,199 @@
+"""What a training will need, by arithmetic alone: no Django and no torch.
+
+Parameters are exact. FLOPs are the usual 6 x parameters x tokens. The bytes of weights,
+gradients and optimizer are exact for our trainer: fp32 weights and gradients, and AdamW's two fp32
+moments, in both precisions. Activations are an approximation that a probe later replaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from llmhub.recipes.specs import GPT2Model, LlamaModel, PretrainSpec, PretrainTraining, Runtime
+
+FP32 = 4
+ADAMW_MOMENTS = 2
+FLOPS_PER_PARAMETER_AND_TOKEN = 6
+
+# Bytes per token at the peak of the backward pass for each row of the vocabulary: fp32 logits,
+# their log-softmax and their gradient.
+HEAD_BYTES = 3 * FP32
+
+
+@dataclass(frozen=True)
+class Device:
+    """What one run may use on a worker: `count` equal devices, memory given for each."""
+
+    kind: str
+    name: str
+    memory_bytes: int
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    parameters: int
+    context_length: int
+    # Micro-batches per device and step, and what they add up to over all devices.
+    accumulation: int
+    effective_batch_sequences: int
+    # What the recipe asked for, before rounding up to whole micro-batches.
+    requested_batch_sequences: int
+    tokens_per_step: int
+    steps: int
+    total_tokens: int
+    flops: int
+    weights_bytes: int
+    gradients_bytes: int
+    optimizer_bytes: int
+    # An approximation; the others are exact.
+    activations_bytes: int
+
+    @property
+    def memory_bytes(self) -> int:
+        """Per device, at the peak."""
+        return (
+            self.weights_bytes
+            + self.gradients_bytes
+            + self.optimizer_bytes
+            + self.activations_bytes
+        )
+
+    @property
+    def rounds_up(self) -> bool:
+        return self.effective_batch_sequences != self.requested_batch_sequences
+
+
+def divide_up(amount: int, unit: int) -> int:
+    """How many whole units hold the amount."""
+    return -(-amount // unit)
+
+
+def requested_sequences(training: PretrainTraining, context: int) -> int:
+    """Sequences per step as the recipe asks; a batch in tokens fills whole sequences."""
+    if training.batch_size is not None:
+        return training.batch_size
+    assert training.global_batch_size is not None  # held by the spec's own check
+    return divide_up(training.global_batch_size, context)
+
+
+def micro_batches_per_step(training: PretrainTraining, context: int, devices: int = 1) -> int:
+    """Gradient accumulation on each device: as given, or as many as fill the batch, rounded up."""
+    if training.gradient_accumulation_steps != "auto":
+        return training.gradient_accumulation_steps
+    wanted = requested_sequences(training, context)
+    return divide_up(wanted, training.micro_batch_size * devices)
+
+
+@singledispatch
+def count_parameters(model: GPT2Model | LlamaModel) -> int:
+    """Trainable parameters, exactly as `transformers` builds the model."""
+    raise TypeError(f"No parameter count for {type(model).__name__}.")
+
+
+@count_parameters.register
+def _(model: GPT2Model) -> int:
+    width, inner = model.n_embd, model.n_inner
+    norms = 2 * 2 * width
+    attention = 4 * width * width + 4 * width
+    feed_forward = 2 * width * inner + inner + width
+    # The output layer shares the token embedding.
+    embeddings = (model.vocab_size + model.n_positions) * width
+    final_norm = 2 * width
+    return embeddings + model.n_layer * (norms + attention + feed_forward) + final_norm
+
+
+@count_parameters.register
+def _(model: LlamaModel) -> int:
+    width = model.hidden_size
+    norms = 2 * width
+    attention = 2 * width * width + 2 * width * key_value_width(model)
+    feed_forward = 3 * width * model.intermediate_size
+    # Input and output have an embedding each.
+    embeddings = 2 * model.vocab_size * width
+    return embeddings + model.num_hidden_layers * (norms + attention + feed_forward) + width
+
+
+def key_value_width(model: LlamaModel) -> int:
+    return model.hidden_size // model.num_attention_heads * model.num_key_value_heads
+
+
+@singledispatch
+def bytes_per_token_and_layer(model: GPT2Model | LlamaModel, precision: str) -> int:
+    """What autograd keeps of one token in one block, measured on uncompiled models.
+
+    The factors come from summing the saved tensors of `transformers` 5.23 while one dimension of
+    the model varies at a time. Half precision saves less than half: norms and residuals stay fp32.
+    """
+    raise TypeError(f"No activation count for {type(model).__name__}.")
+
+
+@bytes_per_token_and_layer.register
+def _(model: GPT2Model, precision: str) -> int:
+    masks = bool(model.dropout)
+    if precision == "bf16":
+        return (20 + 4 * masks) * model.n_embd + 4 * model.n_inner
+    return (32 + 8 * masks) * model.n_embd + 8 * model.n_inner
+
+
+@bytes_per_token_and_layer.register
+def _(model: LlamaModel, precision: str) -> int:
+    if precision == "bf16":
+        return 36 * model.hidden_size + 6 * key_value_width(model) + 8 * model.intermediate_size
+    return 32 * model.hidden_size + 8 * key_value_width(model) + 16 * model.intermediate_size
+
+
+@singledispatch
+def shape(model: GPT2Model | LlamaModel) -> tuple[int, int]:
+    """(layers, width)."""
+    raise TypeError(f"No shape for {type(model).__name__}.")
+
+
+@shape.register
+def _(model: GPT2Model) -> tuple[int, int]:
+    return model.n_layer, model.n_embd
+
+
+@shape.register
+def _(model: LlamaModel) -> tuple[int, int]:
+    return model.num_hidden_layers, model.hidden_size
+
+
+def activations(model: GPT2Model | LlamaModel, runtime: Runtime, sequences: int) -> int:
+    """About how many bytes `sequences` of full length keep for the backward pass."""
+    layers, width = shape(model)
+    per_layer = bytes_per_token_and_layer(model, runtime.precision)
+    if runtime.activation_checkpointing:
+        # Each block keeps its input, and one block at a time is computed again.
+        blocks = layers * width * FP32 + per_layer
+    else:
+        blocks = layers * per_layer
+    tokens = sequences * model.context_length
+    # Autocast keeps a 16-bit copy of every weight until the step is done.
+    copies = 2 * count_parameters(model) if runtime.precision == "bf16" else 0
+    return tokens * (blocks + HEAD_BYTES * model.vocab_size) + copies
+
+
+def estimate(spec: PretrainSpec, devices: int = 1) -> Estimate:
+    training, context = spec.training, spec.model.context_length
+    parameters = count_parameters(spec.model)
+    accumulation = micro_batches_per_step(training, context, devices)
+    sequences = accumulation * training.micro_batch_size * devices
+    tokens_per_step = sequences * context
+    total_tokens = tokens_per_step * training.max_steps
+    return Estimate(
+        parameters=parameters,
+        context_length=context,
+        accumulation=accumulation,
+        effective_batch_sequences=sequences,
+        requested_batch_sequences=requested_sequences(training, context),
+        tokens_per_step=tokens_per_step,
+        steps=training.max_steps,
+        total_tokens=total_tokens,
+        flops=FLOPS_PER_PARAMETER_AND_TOKEN * parameters * total_tokens,
+        weights_bytes=FP32 * parameters,
+        gradients_bytes=FP32 * parameters,
+        optimizer_bytes=ADAMW_MOMENTS * FP32 * parameters,
+        activations_bytes=activations(spec.model, spec.runtime, training.micro_batch_size),
+    )

@@ -1,0 +1,292 @@
+"""From a recipe to a queued run: what will be trained, what that needs, and whether it may start.
+
+The launch page and the HTTP API call the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import ProhibitNullCharactersValidator
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from pydantic import ValidationError
+
+from llmhub.recipes import scales, specs
+from llmhub.recipes.changes import Change, difference
+from llmhub.recipes.estimate import Device, Estimate, estimate
+from llmhub.recipes.fields import KIND, describe
+from llmhub.recipes.problems import explain
+from llmhub.recipes.scales import Scale
+from llmhub.recipes.specs import PretrainSpec
+from llmhub.runs import outbox
+from llmhub.runs.live import project_topic, publish
+from llmhub.runs.models import Run, Worker
+from llmhub.runs.states import State
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import Project, User
+    from llmhub.datasets.models import DatasetVersion
+    from llmhub.recipes.models import RecipeVersion
+
+WORKER_SEEN_WITHIN = timedelta(minutes=2)
+
+
+class LaunchRefused(Exception):
+    """Why a run cannot be launched as asked: reasons by dotted field name; "" is the whole."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be trained: the recipe cut to the scale (`preset`), then changed by the person."""
+
+    recipe: specs.Spec
+    preset: specs.Spec
+    spec: specs.Spec
+    # Everything that differs from the recipe, and what of it the person asked for, as typed values.
+    changes: list[Change]
+    overrides: dict[str, Any]
+    estimate: Estimate | None
+    device: Device | None
+
+    @property
+    def fits(self) -> bool | None:
+        """By arithmetic; None where it is not known. A probe measures it afterwards."""
+        if self.estimate is None or self.device is None:
+            return None
+        return scales.fits(self.estimate.memory_bytes, self.device)
+
+
+def device_at_hand() -> Device | None:
+    """The best device that a worker offers now, else the one seen last; a run takes one device."""
+    newest = list(Worker.objects.order_by("-last_seen_at")[:20])
+    alive_since = timezone.now() - WORKER_SEEN_WITHIN
+    alive = [worker for worker in newest if worker.last_seen_at >= alive_since]
+    devices = [
+        Device(device["kind"], device["name"], device["memory_bytes"])
+        for worker in alive or newest[:1]
+        for device in worker.devices
+    ]
+    return max(devices, key=lambda d: (d.kind != "cpu", d.memory_bytes), default=None)
+
+
+def default_scale(device: Device | None) -> Scale:
+    """What a person without an opinion can run on this device."""
+    return Scale.SMOKE if device is None or device.kind == "cpu" else Scale.FIT
+
+
+def plan(
+    recipe_version: RecipeVersion,
+    scale: str,
+    overrides: Mapping[str, Any],
+    device: Device | None,
+) -> Plan:
+    recipe = recipe_version.typed()
+    check_scale(scale)
+    check_names(recipe, overrides)
+    # What fits depends on what the person changed; what smoke trains does not.
+    base = changed(recipe, overrides) if scale == Scale.FIT else recipe
+    preset = scales.apply(base, scale, device)
+    spec = changed(preset, overrides)
+    values = flat(spec)
+    return Plan(
+        recipe=recipe,
+        preset=preset,
+        spec=spec,
+        changes=difference(flat(recipe), values),
+        overrides={name: values[name] for name in overrides},
+        estimate=estimate_of(spec, device),
+        device=device,
+    )
+
+
+def flat(spec: specs.Spec) -> dict[str, Any]:
+    return specs.flatten(specs.dump(spec))
+
+
+def check_scale(scale: str) -> None:
+    if scale not in Scale.values:
+        raise LaunchRefused(
+            {"scale": [_("Choose one of: %(choices)s.") % {"choices": ", ".join(Scale.values)}]}
+        )
+
+
+def check_names(recipe: specs.Spec, overrides: Mapping[str, Any]) -> None:
+    unknown = [name for name in overrides if name not in describe(recipe) or name in KIND]
+    if unknown:
+        reason = _("There is no such value in this recipe.")
+        raise LaunchRefused({name: [reason] for name in unknown})
+
+
+def changed(spec: specs.Spec, overrides: Mapping[str, Any]) -> specs.Spec:
+    try:
+        return specs.override(spec, overrides)
+    except ValidationError as error:
+        raise LaunchRefused(explain(error, describe(spec))) from error
+
+
+def estimate_of(spec: specs.Spec, device: Device | None) -> Estimate | None:
+    if not isinstance(spec, PretrainSpec):
+        return None
+    return estimate(spec, device.count if device else 1)
+
+
+def launch(
+    *,
+    user: User,
+    project: Project,
+    recipe_version: RecipeVersion,
+    scale: str,
+    overrides: Mapping[str, Any],
+    dataset_version: DatasetVersion,
+    name: str = "",
+    parent: Run | None = None,
+    idempotency_key: str | None = None,
+) -> Run:
+    """Queues a run. The same key with the same wish gives the same run, however often it is asked.
+
+    The caller has checked that `user` may launch in `project`.
+    """
+    check_subject(project, recipe_version, dataset_version, parent)
+    planned = plan(recipe_version, scale, overrides, device_at_hand())
+    check_dataset_size(planned.spec, dataset_version)
+    wish = Run(
+        project=project,
+        name=checked_name(name) or default_name(recipe_version, scale),
+        objective=planned.spec.objective,
+        recipe_version=recipe_version,
+        scale=scale,
+        overrides=planned.overrides,
+        config=specs.dump(planned.spec),
+        dataset_version=dataset_version,
+        parent=parent,
+        state=State.QUEUED,
+        total_steps=planned.estimate.steps if planned.estimate else 0,
+        created_by=user,
+        queued_at=timezone.now(),
+        idempotency_key=idempotency_key or None,
+    )
+    return queue_once(wish)
+
+
+def queue_once(wish: Run) -> Run:
+    earlier = launched_with(wish)
+    if earlier:
+        return earlier
+    try:
+        with transaction.atomic():
+            wish.save()
+            outbox.enqueue_claim()
+            publish(project_topic(wish.project_id), announcement(wish))
+    except IntegrityError:
+        # The same key came twice at the same moment: the other one has won.
+        earlier = launched_with(wish)
+        if earlier is None:
+            raise
+        return earlier
+    return wish
+
+
+def announcement(run: Run) -> dict[str, Any]:
+    return {
+        "type": "run",
+        "run": run.pk,
+        "state": run.state,
+        "want": run.want,
+        "step": run.step,
+        "total_steps": run.total_steps,
+        "cause": run.cause,
+        "message": run.message,
+    }
+
+
+# What makes two wishes the same. The config is left out: it follows from these and from the
+# device at hand, which may have changed between two presses.
+WISH = ("recipe_version_id", "scale", "overrides", "dataset_version_id", "name", "parent_id")
+
+
+def launched_with(wish: Run) -> Run | None:
+    """The run that this key launched before; LaunchRefused where it stood for another wish."""
+    if not wish.idempotency_key:
+        return None
+    earlier = Run.objects.filter(
+        project_id=wish.project_id, idempotency_key=wish.idempotency_key
+    ).first()
+    if earlier and any(getattr(earlier, field) != getattr(wish, field) for field in WISH):
+        raise LaunchRefused(
+            {
+                "idempotency_key": [
+                    _("This key already launched run %(run)s with other values.")
+                    % {"run": earlier.pk}
+                ]
+            }
+        )
+    return earlier
+
+
+def check_subject(
+    project: Project,
+    recipe_version: RecipeVersion,
+    dataset_version: DatasetVersion,
+    parent: Run | None,
+) -> None:
+    recipe = recipe_version.recipe
+    errors: dict[str, list[str]] = {}
+    if recipe.project_id not in (None, project.pk):
+        errors["recipe"] = [_("There is no such recipe in this project.")]
+    elif not recipe.is_trainable():
+        errors["recipe"] = [_("This release cannot train this objective yet.")]
+    if dataset_version.dataset.project_id != project.pk:
+        errors["dataset"] = [_("There is no such dataset in this project.")]
+    if parent is not None and parent.project_id != project.pk:
+        errors["parent"] = [_("There is no such run in this project.")]
+    if errors:
+        raise LaunchRefused(errors)
+
+
+def checked_name(name: str) -> str:
+    name = name.strip()
+    limit = Run._meta.get_field("name").max_length
+    try:
+        ProhibitNullCharactersValidator()(name)
+    except DjangoValidationError as error:
+        raise LaunchRefused({"name": error.messages}) from error
+    if len(name) > limit:
+        raise LaunchRefused({"name": [_("At most %(limit)s characters.") % {"limit": limit}]})
+    return name
+
+
+def default_name(recipe_version: RecipeVersion, scale: str) -> str:
+    return f"{recipe_version.recipe.slug} {scale}"
+
+
+def check_dataset_size(spec: specs.Spec, version: DatasetVersion) -> None:
+    """Refuses what holds no whole sequence; no tokenizer makes more tokens than bytes."""
+    if not isinstance(spec, PretrainSpec):
+        return
+    units = version.characters if spec.data.tokenizer == "characters" else version.bytes
+    smaller = min(spec.data.validation_share, 1 - spec.data.validation_share)
+    # One more token than the context: each position predicts the next.
+    needed = spec.model.context_length + 1
+    if units * smaller < needed:
+        raise LaunchRefused(
+            {
+                "dataset": [
+                    _(
+                        "The dataset is too small: %(characters)s characters, of which one part is "
+                        "kept for validation, do not hold a sequence of %(context)s tokens twice. "
+                        "Choose a larger dataset or a shorter context."
+                    )
+                    % {"characters": version.characters, "context": needed - 1}
+                ]
+            }
+        )
