@@ -67,6 +67,11 @@ class AttemptDir:
         return self.path / "journal"
 
     @property
+    def progress(self) -> Path:
+        """{"step", "tokens", "seconds"}, rewritten at most every half second."""
+        return self.path / "progress.json"
+
+    @property
     def result(self) -> Path:
         """{"outcome", "cause", "message", "step"}: how the trainer says that it ended."""
         return self.path / "result.json"

@@ -1,0 +1,16 @@
+"""How far a training is; part of every checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass
+class Progress:
+    step: int = 0  # updates made
+    tokens: int = 0  # seen by those updates
+    seconds: float = 0.0  # spent in them, over all attempts
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,123 @@
+"""Puts a training together from a job: device, data, model, optimizer, checkpoint to go on from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers.utils import logging as transformers_logging
+
+from llmhub.recipes.estimate import micro_batches_per_step
+from llmhub.recipes.specs import PretrainSpec
+from workers.training import checkpoint, models, optimizer, rng
+from workers.training.checkpoint import Checkpoints, Parts
+from workers.training.data import TextWindows
+from workers.training.job import Job
+from workers.training.loop import Trainer
+from workers.training.objectives.pretrain import Pretrain
+from workers.training.progress import Progress
+from workers.training.reporter import Reporter
+from workers.training.token_cache import TokenizedText, tokenized
+
+
+def trainer(job: Job, checkpoints: Path, progress: Progress, reporter: Reporter) -> Trainer:
+    spec, device = job.spec, configure_torch()
+    rng.seed(spec.training.seed)
+    text = tokenized(
+        job.files, spec.data, spec.model.vocab_size, job.token_cache, reporter.say
+    )
+    source = windows(spec, text)
+    model = models.build(spec.model, spec.runtime, device)
+    parts = Parts(
+        spec=spec,
+        data=[file.sha256 for file in job.files],
+        model=model,
+        optimizer=optimizer.build(model, spec.training),
+        tokenizer=text.tokenizer,
+        progress=progress,
+    )
+    _introduce(parts, text, device, reporter.say)
+    _resume(job.resume_from, parts, reporter.say)
+    return Trainer(
+        spec=spec,
+        model=_compiled(model) if spec.runtime.compile else model,
+        objective=Pretrain(),
+        source=source,
+        optimizer=parts.optimizer,
+        reporter=reporter,
+        save=_saver(Checkpoints(checkpoints, spec.runtime.keep_checkpoints), parts, reporter.say),
+        progress=progress,
+        device=device,
+    )
+
+
+def configure_torch() -> torch.device:
+    """The device of this process. LLMHUB_THREADS limits a worker that shares its machine."""
+    if threads := os.environ.get("LLMHUB_THREADS"):
+        torch.set_num_threads(int(threads))
+    # Bars are for terminals; ours goes to a file.
+    transformers_logging.disable_progress_bar()
+    # TF32 for the products that stay in 32 bits.
+    torch.set_float32_matmul_precision("high")
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def windows(spec: PretrainSpec, text: TokenizedText) -> TextWindows:
+    return TextWindows(
+        text=text,
+        context=spec.model.context_length,
+        micro_batch=spec.training.micro_batch_size,
+        accumulation=micro_batches_per_step(spec.training, spec.model.context_length, devices=1),
+        validation_micro_batches=spec.runtime.eval_batches,
+        seed=spec.training.seed,
+    )
+
+
+def _compiled(model: nn.Module) -> nn.Module:
+    compiled: nn.Module = torch.compile(model)
+    return compiled
+
+
+def _introduce(
+    parts: Parts, text: TokenizedText, device: torch.device, say: Callable[[str], None]
+) -> None:
+    spec = parts.spec
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    say(
+        f"{spec.model.architecture} with {parts.model.num_parameters():,} parameters, "
+        f"{spec.runtime.precision}, on {name} ({torch.get_num_threads()} threads)"
+    )
+    say(
+        f"{text.characters:,} characters: {len(text.training):,} tokens to train on, "
+        f"{len(text.validation):,} to validate"
+    )
+    known = text.tokenizer.get_vocab_size()
+    unused = spec.model.vocab_size - known
+    say(
+        f"Tokenizer “{spec.data.tokenizer}” with {known:,} tokens"
+        + (f"; {unused:,} rows of the vocabulary stay unused" if unused else "")
+    )
+
+
+def _resume(wanted: Path | None, parts: Parts, say: Callable[[str], None]) -> None:
+    if wanted is None:
+        return
+    place = checkpoint.newest_intact(wanted, say)
+    if place is None:
+        say("No checkpoint is intact: starting from the first step")
+        return
+    checkpoint.load(place, parts)
+    say(f"Resumed from {place.name}")
+
+
+def _saver(
+    checkpoints: Checkpoints, parts: Parts, say: Callable[[str], None]
+) -> Callable[[float | None], None]:
+    def save(val_loss: float | None) -> None:
+        place = checkpoints.save(parts, val_loss)
+        say(f"Checkpoint {place.name} written")
+
+    return save
