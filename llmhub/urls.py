@@ -1,7 +1,8 @@
 """Every URL of the hub; tests/test_access_matrix.py walks this table."""
 
 from django.urls import include, path
-from django.views.i18n import JavaScriptCatalog
+from django.views.decorators.http import require_POST, require_safe
+from django.views.i18n import JavaScriptCatalog, set_language
 
 from llmhub.metrics.urls import websocket_urlpatterns
 
@@ -15,7 +16,6 @@ urlpatterns = [
     path("", include("llmhub.runs.urls")),
     path("", include("llmhub.metrics.urls")),
     path("api/v1/", include("llmhub.api.urls")),
-    path("account/", include("allauth.account.urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
-    path("jsi18n/", JavaScriptCatalog.as_view(), name="javascript-catalog"),
+    path("i18n/setlang/", require_POST(set_language), name="set_language"),
+    path("jsi18n/", require_safe(JavaScriptCatalog.as_view()), name="javascript-catalog"),
 ]

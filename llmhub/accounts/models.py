@@ -84,17 +84,38 @@ class Membership(models.Model):
             models.UniqueConstraint(fields=["project", "user"], name="one_membership_per_person")
         ]
 
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.project_id}: {self.role}"
+
     def may(self, needed: Role) -> bool:
         return Role(self.role).includes(needed)
+
+
+class SignInLinkQuerySet(models.QuerySet["SignInLink"]):
+    def open(self) -> SignInLinkQuerySet:
+        return self.filter(used_at=None, expires_at__gt=timezone.now(), user__is_active=True)
 
 
 class SignInLink(models.Model):
     """A link that signs one person in, once."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_links")
     secret_hash = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
+
+    objects = SignInLinkQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"link for {self.user_id}"
+
+    def is_open(self) -> bool:
+        return not self.used_at and self.expires_at > timezone.now() and self.user.is_active
+
+
+class InviteQuerySet(models.QuerySet["Invite"]):
+    def open(self) -> InviteQuerySet:
+        return self.filter(accepted_at=None, revoked_at=None, expires_at__gt=timezone.now())
 
 
 class Invite(models.Model):
@@ -110,6 +131,11 @@ class Invite(models.Model):
     accepted_at = models.DateTimeField(null=True)
     accepted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     revoked_at = models.DateTimeField(null=True)
+
+    objects = InviteQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"invitation to {self.project_id}"
 
     def is_open(self) -> bool:
         return not self.accepted_at and not self.revoked_at and self.expires_at > timezone.now()
@@ -147,3 +173,6 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_usable(self) -> bool:
+        return not self.revoked_at and (not self.expires_at or self.expires_at > timezone.now())

@@ -15,3 +15,10 @@ class HubRequest(HttpRequest):
     memberships: list[Membership]
     membership: Membership | None
     project: Project | None
+
+
+class ProjectRequest(HubRequest):
+    """A request as the views behind `project_required` see it."""
+
+    membership: Membership  # type: ignore[assignment]
+    project: Project  # type: ignore[assignment]

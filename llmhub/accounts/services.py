@@ -1,0 +1,67 @@
+"""Who is in which project, in which role. A refusal says to the person what stands in the way."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from llmhub.accounts.models import Membership, Project, Role, User
+
+SLUG_TRIES = 20
+
+
+class Refused(Exception):
+    """Not done; the text is for the person who asked."""
+
+
+def create_project(name: str, creator: User) -> Project:
+    """A new project with its creator as the first admin."""
+    for slug in _slugs(name):
+        try:
+            with transaction.atomic():
+                project = Project.objects.create(slug=slug, name=name)
+                Membership.objects.create(project=project, user=creator, role=Role.ADMIN)
+                return project
+        except IntegrityError:
+            continue
+    raise Refused(_("There are many projects with this name. Choose another one."))
+
+
+def _slugs(name: str) -> list[str]:
+    base = slugify(name)[:50].strip("-_") or "project"
+    return [base, *(f"{base}-{number}" for number in range(2, SLUG_TRIES))]
+
+
+@transaction.atomic
+def change_role(membership: Membership, role: Role) -> None:
+    _lock(membership.project_id)
+    if role != Role.ADMIN:
+        _keep_an_admin(membership)
+    Membership.objects.filter(pk=membership.pk).update(role=role)
+
+
+@transaction.atomic
+def remove(membership: Membership) -> None:
+    """Takes a person out of a project, with the keys they made to it."""
+    _lock(membership.project_id)
+    _keep_an_admin(membership)
+    keys = membership.project.api_tokens.filter(user=membership.user_id, revoked_at=None)
+    keys.update(revoked_at=timezone.now())
+    membership.delete()
+
+
+def _lock(project_id: int) -> None:
+    """Changes of who is admin go one after another, or two admins could remove each other."""
+    Project.objects.select_for_update().get(pk=project_id)
+
+
+def _keep_an_admin(leaving: Membership) -> None:
+    admins = set(
+        Membership.objects.filter(
+            project=leaving.project_id, role=Role.ADMIN, user__is_active=True
+        ).values_list("pk", flat=True)
+    )
+    if admins == {leaving.pk}:
+        raise Refused(_("A project needs an admin. Make someone else admin first."))
