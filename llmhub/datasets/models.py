@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
 class DatasetQuerySet(models.QuerySet["Dataset"]):
     def visible_to(self, user: User) -> DatasetQuerySet:
         return self.filter(project__memberships__user=user)
+
+    def with_latest(self) -> DatasetQuerySet:
+        """Adds the figures of the newest version and the number of versions."""
+        newest = DatasetVersion.objects.filter(dataset=models.OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            versions_count=models.Count("versions"),
+            latest_bytes=models.Subquery(newest.values("bytes")[:1]),
+            latest_characters=models.Subquery(newest.values("characters")[:1]),
+            latest_lines=models.Subquery(newest.values("lines")[:1]),
+            latest_at=models.Subquery(newest.values("created_at")[:1]),
+        )
 
 
 class Dataset(models.Model):
@@ -65,3 +78,24 @@ class DatasetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset} v{self.number}"
+
+    def path(self) -> Path:
+        """Where a trainer on this machine reads the text."""
+        return Path(default_storage.path(self.file))
+
+    def preview(self, max_bytes: int = 4096) -> str:
+        """The first lines, without the line that the limit cuts."""
+        with default_storage.open(self.file, "rb") as file:
+            head = file.read(max_bytes)
+        text = head.decode("utf-8", errors="ignore")
+        return text if len(head) < max_bytes else text.rpartition("\n")[0] or text
+
+
+class Seeded(models.Model):
+    """Content that was put in once, so that what a person removes stays removed."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name

@@ -24,8 +24,7 @@ from llmhub.recipes.fields import KIND, describe
 from llmhub.recipes.problems import explain
 from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec
-from llmhub.runs import outbox
-from llmhub.runs.live import project_topic, publish
+from llmhub.runs import outbox, transitions
 from llmhub.runs.models import Run, Worker
 from llmhub.runs.states import State
 
@@ -186,7 +185,7 @@ def queue_once(wish: Run) -> Run:
         with transaction.atomic():
             wish.save()
             outbox.enqueue_claim()
-            publish(project_topic(wish.project_id), announcement(wish))
+            transitions.announce(wish)
     except IntegrityError:
         # The same key came twice at the same moment: the other one has won.
         earlier = launched_with(wish)
@@ -194,19 +193,6 @@ def queue_once(wish: Run) -> Run:
             raise
         return earlier
     return wish
-
-
-def announcement(run: Run) -> dict[str, Any]:
-    return {
-        "type": "run",
-        "run": run.pk,
-        "state": run.state,
-        "want": run.want,
-        "step": run.step,
-        "total_steps": run.total_steps,
-        "cause": run.cause,
-        "message": run.message,
-    }
 
 
 # What makes two wishes the same. The config is left out: it follows from these and from the

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
 from llmhub.accounts import links, services
-from llmhub.accounts.models import Role, User
+from llmhub.accounts.models import Membership, Project, Role, User
 
 FIRST_ADMIN = "admin@localhost"
 FIRST_PROJECT = "main"
@@ -47,5 +47,10 @@ class Command(BaseCommand):
 
 def make_first_admin(email: str) -> User:
     user = User.objects.create_user(email)
-    services.create_project(FIRST_PROJECT, user)
+    # `seed` may have made it before there was anybody to own it.
+    ownerless = Project.objects.filter(slug=FIRST_PROJECT, memberships=None).first()
+    if ownerless:
+        Membership.objects.create(project=ownerless, user=user, role=Role.ADMIN)
+    else:
+        services.create_project(FIRST_PROJECT, user)
     return user

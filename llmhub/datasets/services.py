@@ -1,0 +1,93 @@
+"""Registering texts: the file under its hash in the storage, the facts in the database."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+from django.utils.text import slugify
+
+from llmhub.accounts.models import Project
+from llmhub.datasets.models import Dataset, DatasetVersion
+from llmhub.datasets.text import Facts, inspect
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import User
+
+
+class AlreadyThere(Exception):
+    """The project holds this very text already."""
+
+    def __init__(self, version: DatasetVersion) -> None:
+        super().__init__(version)
+        self.version = version
+
+
+def register(
+    project: Project,
+    name: str,
+    file_obj: IO[bytes],
+    user: User | None,
+    *,
+    source: str = "",
+    licence: str = "",
+    description: str = "",
+) -> DatasetVersion:
+    """The first version of a new dataset, or the next one of the dataset of this name.
+
+    Raises BadText for what is no UTF-8 text, AlreadyThere for a text the project has.
+    """
+    file = File(file_obj)
+    facts = inspect(file.chunks(), settings.DATASET_MAX_BYTES)
+    with transaction.atomic():
+        # The lock lines up people who send the same text, or the same name, at once.
+        Project.objects.select_for_update().get(pk=project.pk)
+        refuse_known(project, facts)
+        dataset, _ = Dataset.objects.get_or_create(
+            project=project,
+            slug=slug_of(name),
+            defaults={
+                "name": name,
+                "source": source,
+                "licence": licence,
+                "description": description,
+                "created_by": user,
+            },
+        )
+        return add_version(dataset, file, facts, user)
+
+
+def refuse_known(project: Project, facts: Facts) -> None:
+    known = DatasetVersion.objects.filter(dataset__project=project, sha256=facts.sha256)
+    version = known.select_related("dataset").first()
+    if version:
+        raise AlreadyThere(version)
+
+
+def add_version(
+    dataset: Dataset, file: File[bytes], facts: Facts, user: User | None
+) -> DatasetVersion:
+    latest = dataset.versions.first()
+    return DatasetVersion.objects.create(
+        dataset=dataset,
+        number=latest.number + 1 if latest else 1,
+        file=store(file, facts.sha256),
+        created_by=user,
+        **vars(facts),
+    )
+
+
+def store(file: File[bytes], sha256: str) -> str:
+    """The name in the storage; the same text is kept once, whoever registers it."""
+    name = f"datasets/{sha256[:2]}/{sha256}.txt"
+    if default_storage.exists(name):
+        return name
+    file.seek(0)
+    return default_storage.save(name, file)
+
+
+def slug_of(name: str) -> str:
+    return slugify(name)[:80] or "dataset"

@@ -1,0 +1,84 @@
+"""What a spec needs in memory, measured by a worker: the same need is measured once.
+
+The web process has no torch, so a worker builds the model without its weights and adds up the
+bytes. Nothing waits for that: the page shows the arithmetic and learns of the probe later.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from llmhub.recipes import specs
+from llmhub.recipes.specs import Data, PretrainSpec, Runtime, change
+from llmhub.runs import outbox
+from llmhub.runs.live import probe_topic, publish
+from llmhub.runs.models import Probe
+
+TASK = "workers.tasks.probe"
+# After this time without an answer a probe is asked for again when someone wants it.
+ASK_AGAIN = timedelta(minutes=1)
+
+
+def essence(spec: PretrainSpec) -> PretrainSpec:
+    """The spec without what changes no byte, so that another learning rate is no new probe."""
+    training, runtime = spec.training, spec.runtime
+    return change(
+        spec,
+        training=change(
+            training,
+            batch_size=training.micro_batch_size,
+            global_batch_size=None,
+            gradient_accumulation_steps=1,
+            learning_rate=1e-3,
+            min_lr=0.0,
+            warmup_steps=0,
+            max_steps=1,
+            seed=0,
+        ),
+        data=Data(),
+        runtime=Runtime(
+            precision=runtime.precision,
+            activation_checkpointing=runtime.activation_checkpointing,
+        ),
+    )
+
+
+@transaction.atomic
+def request(spec: PretrainSpec) -> Probe:
+    """The probe of a spec; sent to a worker unless it is done or on its way."""
+    measured = essence(spec)
+    probe, is_new = Probe.objects.get_or_create(
+        spec_hash=specs.digest(measured), defaults={"spec": specs.dump(measured)}
+    )
+    if is_new or ask_again(probe):
+        outbox.enqueue(TASK, [probe.pk])
+    return probe
+
+
+def ask_again(probe: Probe) -> bool:
+    """Whether this call is the one that renews a request that failed or was forgotten."""
+    now = timezone.now()
+    stale = Probe.objects.filter(~Q(state=Probe.State.DONE), requested_at__lt=now - ASK_AGAIN)
+    renewed = stale.filter(pk=probe.pk).update(
+        state=Probe.State.PENDING, requested_at=now, finished_at=None
+    )
+    return bool(renewed)
+
+
+def finish(probe_id: int, result: dict[str, Any] | None = None, error: str = "") -> None:
+    """Keeps what a worker measured, or why it could not, and tells the pages that wait."""
+    state = Probe.State.FAILED if result is None else Probe.State.DONE
+    found = Probe.objects.filter(pk=probe_id)
+    found.update(
+        state=state,
+        result={"error": error} if result is None else result,
+        finished_at=timezone.now(),
+    )
+    for probe in found:
+        message = {"type": "probe", "hash": probe.spec_hash, "state": state, "result": probe.result}
+        publish(probe_topic(probe.spec_hash), message)
