@@ -56,7 +56,10 @@ CAUSES: dict[str, Cause] = {
     # The run: trying again would fail again.
     "out_of_memory": Cause(
         _("The device ran out of memory."),
-        _("Choose a smaller micro-batch, turn activation checkpointing on, or shorten the context."),
+        _(
+            "Choose a smaller micro-batch, turn activation checkpointing on, "
+            "or shorten the context."
+        ),
     ),
     "not_a_number": Cause(
         _("The loss was no longer a finite number."),

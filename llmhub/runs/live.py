@@ -1,4 +1,4 @@
-"""Tells open pages what changed. Nothing depends on a message to arrive: pages catch up over HTTP."""
+"""Tells open pages what changed. Nothing depends on a message to arrive: pages catch up by HTTP."""
 
 from __future__ import annotations
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,12 +17,25 @@ from llmhub.runs.states import ACTIVE, TERMINAL, Outcome, State, Want
 if TYPE_CHECKING:
     from llmhub.accounts.models import User
 
+# A worker's agent reports every 5 seconds.
+WORKER_SILENT_AFTER = timedelta(seconds=30)
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def alive(self) -> WorkerQuerySet:
+        """Those whose agent was heard of lately, on the database's clock."""
+        return self.filter(last_seen_at__gt=Now() - WORKER_SILENT_AFTER)
+
+    def with_free_slot(self) -> WorkerQuerySet:
+        busy = models.Count("attempts", filter=models.Q(attempts__ended_at=None))
+        return self.annotate(busy=busy).filter(busy__lt=models.F("slots"))
+
 
 class Worker(models.Model):
     """A machine that runs Celery's worker and offers its devices."""
 
     name = models.CharField(max_length=200, unique=True)
-    # [{"kind": "cpu" | "cuda", "name": str, "memory_bytes": int}]
+    # Each: "kind" (cpu or cuda), "name", "memory_bytes" and, of a GPU, its "uuid".
     devices = models.JSONField(default=list)
     slots = models.PositiveSmallIntegerField(default=1)
     cpu_count = models.PositiveIntegerField(default=1)
@@ -30,6 +45,8 @@ class Worker(models.Model):
     versions = models.JSONField(default=dict)
     first_seen_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
+
+    objects = WorkerQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -57,7 +74,9 @@ class Run(models.Model):
     dataset_version = models.ForeignKey(
         "datasets.DatasetVersion", on_delete=models.PROTECT, related_name="runs"
     )
-    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="children"
+    )
 
     state = models.CharField(max_length=20, choices=State, default=State.DRAFT)
     want = models.CharField(max_length=10, choices=Want, default=Want.RUN)
@@ -121,12 +140,26 @@ class Run(models.Model):
         return self.state == State.PAUSED or pausing
 
 
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def open(self) -> AttemptQuerySet:
+        """Those that the hub has not seen the end of."""
+        return self.filter(ended_at=None)
+
+    def failed_by_machine(self) -> AttemptQuerySet:
+        """Those that did not end by the run's own doing; MAX_ATTEMPTS bounds them."""
+        return self.filter(outcome__in=[Outcome.KILLED, Outcome.LOST])
+
+
 class Attempt(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveSmallIntegerField()
     # Equal to the run's fence while this attempt speaks for the run.
     fence = models.PositiveIntegerField()
-    worker = models.ForeignKey(Worker, null=True, on_delete=models.SET_NULL, related_name="attempts")
+    worker = models.ForeignKey(
+        Worker, null=True, on_delete=models.SET_NULL, related_name="attempts"
+    )
+    # Which of the worker's slots it takes, and so which of its GPUs.
+    slot = models.PositiveSmallIntegerField(null=True)
     secret_hash = models.CharField(max_length=64, unique=True)
     # Set and compared on the database's clock only.
     lease_expires_at = models.DateTimeField()
@@ -139,10 +172,18 @@ class Attempt(models.Model):
     message = models.TextField(blank=True)
     exit_code = models.SmallIntegerField(null=True)
 
+    objects = AttemptQuerySet.as_manager()
+
     class Meta:
         ordering = ["number"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "number"], name="one_attempt_number")
+            models.UniqueConstraint(fields=["run", "number"], name="one_attempt_number"),
+            # However many claims come at once, a slot works on one attempt.
+            models.UniqueConstraint(
+                fields=["worker", "slot"],
+                condition=models.Q(ended_at=None),
+                name="one_open_attempt_per_slot",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -166,7 +207,9 @@ class Checkpoint(models.Model):
     class Meta:
         ordering = ["-step"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "step", "attempt"], name="one_checkpoint_per_step")
+            models.UniqueConstraint(
+                fields=["run", "step", "attempt"], name="one_checkpoint_per_step"
+            )
         ]
 
 
@@ -181,12 +224,14 @@ class Dispatch(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["id"], name="dispatch_waiting", condition=models.Q(relayed_at=None))
+            models.Index(
+                fields=["id"], name="dispatch_waiting", condition=models.Q(relayed_at=None)
+            )
         ]
 
 
 class Probe(models.Model):
-    """The measured need of one spec, by the hash of the spec: bytes per device and where they go."""
+    """The measured need of one spec, by its hash: bytes per device and where they go."""
 
     class State(models.TextChoices):
         PENDING = "pending"

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from llmhub.celery import app
@@ -80,9 +80,7 @@ def _send(rows: list[Dispatch]) -> list[int]:
 
 def _reached(connection: Connection, row: Dispatch) -> bool:
     try:
-        app.send_task(
-            row.task, row.args, queue=row.queue, connection=connection, retry=False
-        )
+        app.send_task(row.task, row.args, queue=row.queue, connection=connection, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("Redis does not take tasks: %s", error)
         return False

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from llmhub.runs import outbox
 from llmhub.runs.models import Run
 from llmhub.runs.states import State, Want
-from llmhub.runs.transitions import announce, move
+from llmhub.runs.transitions import announce, lock, move
 
 AT_WORK = frozenset({State.CLAIMED, State.STARTING, State.RUNNING})
 
@@ -45,7 +45,7 @@ def stop(run: Run) -> Effect:
 
 @transaction.atomic
 def pause(run: Run) -> Effect:
-    """Frees the worker: a queued run leaves the queue, a working one writes a checkpoint and ends."""
+    """Frees the worker: a queued run leaves the queue, a working one ends with a checkpoint."""
     lock(run)
     if not run.can_pause():
         return Effect.UNCHANGED
@@ -70,11 +70,6 @@ def resume(run: Run) -> Effect:
     move(run, State.QUEUED, queued_at=Now(), cause="", message="", **wish)
     outbox.enqueue_claim()
     return Effect.QUEUED
-
-
-def lock(run: Run) -> None:
-    """Holds the run's row until the transaction ends and brings `run` up to date."""
-    run.refresh_from_db(from_queryset=Run.objects.select_for_update())
 
 
 def ask(run: Run, **wish: object) -> None:

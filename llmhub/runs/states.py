@@ -1,4 +1,4 @@
-"""The states of a run, and which may follow which. The database trigger holds terminal states too."""
+"""The states of a run, and which may follow which. A database trigger holds the terminal ones."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -45,15 +45,19 @@ ACTIVE = frozenset(
     {State.CLAIMED, State.STARTING, State.RUNNING, State.UNREACHABLE, State.STOPPING}
 )
 
+# Nothing but the claim of a queued run leads to `claimed`.
+_GOES_ON = ACTIVE - {State.CLAIMED}
+_ENDS = TERMINAL | {State.PAUSED, State.LOST, State.QUEUED}
+
 NEXT: dict[State, frozenset[State]] = {
     State.DRAFT: frozenset({State.AWAITING_SIGN_OFF, State.QUEUED, State.STOPPED}),
     State.AWAITING_SIGN_OFF: frozenset({State.QUEUED, State.STOPPED}),
     State.QUEUED: frozenset({State.CLAIMED, State.PAUSED, State.STOPPED}),
-    State.CLAIMED: ACTIVE | TERMINAL | {State.PAUSED, State.LOST, State.QUEUED},
-    State.STARTING: ACTIVE | TERMINAL | {State.PAUSED, State.LOST, State.QUEUED},
-    State.RUNNING: ACTIVE | TERMINAL | {State.PAUSED, State.LOST, State.QUEUED},
-    State.UNREACHABLE: ACTIVE | TERMINAL | {State.PAUSED, State.LOST, State.QUEUED},
-    State.STOPPING: ACTIVE | TERMINAL | {State.PAUSED, State.LOST, State.QUEUED},
+    State.CLAIMED: _GOES_ON | _ENDS,
+    State.STARTING: _GOES_ON | _ENDS,
+    State.RUNNING: _GOES_ON | _ENDS,
+    State.UNREACHABLE: _GOES_ON | _ENDS,
+    State.STOPPING: _GOES_ON | _ENDS,
     State.PAUSED: frozenset({State.QUEUED, State.STOPPED}),
     State.LOST: frozenset({State.QUEUED, State.FAILED, State.STOPPED}),
     State.SUCCEEDED: frozenset(),

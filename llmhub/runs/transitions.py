@@ -14,6 +14,15 @@ from llmhub.runs.live import project_topic, publish, run_topic
 from llmhub.runs.models import Run
 from llmhub.runs.states import TERMINAL, State, may_follow
 
+TOLD = ("state", "want", "step", "total_steps", "cause", "message")
+DATED = ("fence", "resume_on_start", "queued_at", "started_at", "ended_at")
+
+
+def lock(run: Run) -> None:
+    """Holds the run's row until the transaction ends and brings `run` up to date."""
+    # `no_key`: rows that refer to the run (points, log) may be written meanwhile.
+    run.refresh_from_db(from_queryset=Run.objects.select_for_update(no_key=True))
+
 
 def move(run: Run, to: State, **changes: Any) -> bool:
     """Brings `run` into a state, if it is still the run that the caller read; False when stale."""
@@ -28,10 +37,7 @@ def move(run: Run, to: State, **changes: Any) -> bool:
 
 def announce(run: Run) -> None:
     """Tells the open pages how the run stands in the database now."""
-    run.refresh_from_db(fields=TOLD)
+    run.refresh_from_db(fields=(*TOLD, *DATED))
     message = {"type": "run", "run": run.pk} | {name: getattr(run, name) for name in TOLD}
     publish(run_topic(run.pk), message)
     publish(project_topic(run.project_id), message)
-
-
-TOLD = ("state", "want", "step", "total_steps", "cause", "message")

@@ -1,0 +1,60 @@
+"""The machine API of an attempt: its supervisor renews the lease and reports what happened."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from django.http import JsonResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from llmhub.runs import attempts, checkpoints
+from llmhub.runs.attempts import End
+from llmhub.runs.checkpoints import Count, Reported
+from llmhub.runs.machine import machine_view, stale
+from llmhub.runs.models import Attempt
+from llmhub.runs.states import Outcome, State
+
+
+class Heartbeat(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["starting", "running", "stopping"]
+    step: Count
+
+
+# PostgreSQL's text refuses NUL; what a machine says must not be refused for that.
+Text = Annotated[str, AfterValidator(lambda text: text.replace("\0", "?"))]
+
+
+class Finish(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    # `lost` is for the reaper to say.
+    outcome: Literal["succeeded", "stopped", "paused", "failed", "killed"]
+    cause: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9_]*$")] = ""
+    message: Annotated[Text, Field(max_length=20_000)] = ""
+    step: Count | None = None
+    exit_code: Annotated[int, Field(ge=-32768, le=32767)] | None = None
+
+
+class Listing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    checkpoints: Annotated[list[Reported], Field(max_length=1_100)]
+
+
+@machine_view(Heartbeat)
+def heartbeat(attempt: Attempt, body: Heartbeat) -> JsonResponse:
+    want = attempts.beat(attempt, State(body.state), body.step)
+    return stale() if want is None else JsonResponse({"want": want})
+
+
+@machine_view(Finish)
+def finish(attempt: Attempt, body: Finish) -> JsonResponse:
+    how = End(Outcome(body.outcome), body.cause, body.message, body.step, body.exit_code)
+    return JsonResponse({}) if attempts.end(attempt, how) else stale()
+
+
+@machine_view(Listing, max_bytes=1024 * 1024)
+def listing(attempt: Attempt, body: Listing) -> JsonResponse:
+    return JsonResponse({}) if checkpoints.record(attempt, body.checkpoints) else stale()

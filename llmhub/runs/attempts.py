@@ -1,0 +1,136 @@
+"""What an attempt tells the hub, and what the hub makes of it.
+
+Only the attempt that carries the run's fence speaks for the run; all others are stale. Every
+verb locks the run first and the attempt after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Coalesce, Now
+
+from llmhub.runs import outbox
+from llmhub.runs.claim import LEASE
+from llmhub.runs.models import Attempt, Run
+from llmhub.runs.states import Outcome, State, Want
+from llmhub.runs.transitions import lock, move
+
+
+@dataclass(frozen=True)
+class End:
+    """How an attempt ended."""
+
+    outcome: Outcome
+    cause: str = ""
+    message: str = ""
+    step: int | None = None
+    exit_code: int | None = None
+
+
+@transaction.atomic
+def beat(attempt: Attempt, reported: State, step: int) -> Want | None:
+    """Renews the lease and answers what is wanted of the run; None when the attempt is stale."""
+    run = attempt.run
+    lock(run)
+    if not speaks(attempt, run):
+        return None
+    if not renew(attempt):
+        return None
+    state = State.STOPPING if run.want == Want.STOP else reported
+    if (state, step) != (run.state, run.step):
+        move(run, state, step=step, **first_start(run, state))
+    return Want(run.want)
+
+
+def speaks(attempt: Attempt, run: Run) -> bool:
+    return attempt.fence == run.fence and run.is_active()
+
+
+def renew(attempt: Attempt) -> bool:
+    return bool(
+        Attempt.objects.open()
+        .filter(pk=attempt.pk)
+        .update(lease_expires_at=Now() + LEASE, started_at=Coalesce("started_at", Now()))
+    )
+
+
+def first_start(run: Run, state: State) -> dict[str, Any]:
+    return {"started_at": Now()} if state == State.RUNNING and run.started_at is None else {}
+
+
+@transaction.atomic
+def end(attempt: Attempt, how: End) -> bool:
+    """Closes the attempt and settles what becomes of its run; False when the attempt is stale.
+
+    Reporting the same end twice is fine: an answer may get lost on its way.
+    """
+    run = attempt.run
+    lock(run)
+    if not speaks(attempt, run) or not close(attempt, how):
+        return Attempt.objects.filter(pk=attempt.pk, outcome=how.outcome).exists()
+    state = what_follows(run, how.outcome)
+    step = run.step if how.step is None else how.step
+    move(run, state, step=step, **why(run, state, how), **wish(run, state))
+    wake_next()
+    return True
+
+
+def close(attempt: Attempt, how: End) -> bool:
+    return bool(
+        Attempt.objects.open()
+        .filter(pk=attempt.pk)
+        .update(
+            ended_at=Now(),
+            outcome=how.outcome,
+            cause=how.cause,
+            message=how.message,
+            exit_code=how.exit_code,
+        )
+    )
+
+
+def what_follows(run: Run, outcome: Outcome) -> State:
+    if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.STOPPED}:
+        return State(outcome)
+    if run.want == Want.STOP:
+        return State.STOPPED
+    if run.want == Want.PAUSE:
+        return State.PAUSED
+    # A pause that was taken back while it was under way, or the machine's fault.
+    if outcome != Outcome.PAUSED and is_given_up(run):
+        return State.FAILED
+    return State.QUEUED
+
+
+def is_given_up(run: Run) -> bool:
+    return run.attempts.failed_by_machine().count() >= settings.MAX_ATTEMPTS
+
+
+def why(run: Run, state: State, how: End) -> dict[str, str]:
+    """What the page says about the new state."""
+    cause, message = how.cause, how.message
+    if state == State.PAUSED:
+        cause = "hub_shutdown" if run.resume_on_start else "paused_by_person"
+    elif state == State.STOPPED and run.want == Want.STOP:
+        cause = "stopped_by_person"
+    elif state == State.FAILED and how.outcome != Outcome.FAILED:
+        cause, message = "gave_up", f"{how.cause}: {how.message}" if how.message else how.cause
+    return {"cause": cause, "message": message}
+
+
+def wish(run: Run, state: State) -> dict[str, Any]:
+    """A run that waits in the queue is wanted to run; one that is over is not to be resumed."""
+    if state == State.QUEUED:
+        # `queued_at` stays: work that was interrupted goes before work that has not begun.
+        return {"want": Want.RUN}
+    return {} if state == State.PAUSED else {"resume_on_start": False}
+
+
+def wake_next() -> None:
+    """A slot is free again."""
+    if Run.objects.filter(state=State.QUEUED).exists():
+        outbox.enqueue_claim()

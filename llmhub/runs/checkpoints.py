@@ -1,0 +1,93 @@
+"""The checkpoints of a run: what the hub knows of them, and from which one a run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from pydantic import BaseModel, ConfigDict, Field
+
+from llmhub.lib import manifest
+from llmhub.runs.live import publish, run_topic
+from llmhub.runs.models import Attempt, Checkpoint, Run
+from llmhub.runs.transitions import lock
+
+MAX_COUNT = 2**53 - 1
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+
+
+class Reported(BaseModel):
+    """One verified checkpoint as a worker's supervisor tells it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    step: Count
+    path: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
+    bytes: Count
+    manifest_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    val_loss: float | None = None
+
+
+@transaction.atomic
+def record(attempt: Attempt, reported: Iterable[Reported]) -> bool:
+    """Takes over which checkpoints the worker's disk holds; False when the attempt is stale."""
+    run = attempt.run
+    lock(run)
+    if attempt.fence != run.fence:
+        return False
+    held = {(one.step, one.manifest_sha256): one for one in reported}
+    known = {(row.step, row.manifest_sha256): row for row in here(run)}
+    gone = [row.pk for key, row in known.items() if key not in held]
+    Checkpoint.objects.filter(pk__in=gone).update(removed_at=timezone.now())
+    for key in held.keys() - known.keys():
+        add(attempt, held[key])
+    return True
+
+
+def here(run: Run) -> QuerySet[Checkpoint]:
+    return run.checkpoints.filter(removed_at=None)
+
+
+def add(attempt: Attempt, one: Reported) -> None:
+    values = one.model_dump() | {"removed_at": None}
+    # The same attempt may write a step again, after it went back to an older one.
+    Checkpoint.objects.update_or_create(
+        run=attempt.run, attempt=attempt, step=values.pop("step"), defaults=values
+    )
+    publish(
+        run_topic(attempt.run_id),
+        {"type": "checkpoint", "run": attempt.run_id} | one.model_dump(exclude={"path"}),
+    )
+
+
+def newest_on_disk(run: Run, directory: Path) -> tuple[int, Path] | None:
+    """The step and place of the newest whole checkpoint; broken ones are passed over.
+
+    The disk says what there is; where the hub knows a checkpoint, it must be the one it knows.
+    """
+    known = dict(here(run).order_by("created_at").values_list("step", "manifest_sha256"))
+    for step, path in reversed(manifest.steps(directory).items()):
+        if known.get(step) in {None, digest(path)} and is_whole(path):
+            return step, path
+    return None
+
+
+def digest(path: Path) -> str:
+    try:
+        return manifest.digest(path)
+    except OSError:
+        return ""
+
+
+def is_whole(path: Path) -> bool:
+    """Every file is there in its size. The trainer reads the bytes anyway and checks the hashes."""
+    try:
+        files = manifest.read(path)["files"]
+        return all((path / name).stat().st_size == file["bytes"] for name, file in files.items())
+    except (manifest.Corrupt, OSError, KeyError, TypeError, json.JSONDecodeError):
+        return False

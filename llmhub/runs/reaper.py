@@ -1,0 +1,60 @@
+"""Looks after attempts that fell silent: unreachable when the lease is over, then lost.
+
+Silence counts on the database's clock and only while the hub listens: after an outage of the
+hub itself every trainer has the whole time again to be heard.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from llmhub.runs.attempts import End, end
+from llmhub.runs.claim import LEASE
+from llmhub.runs.models import Attempt, AttemptQuerySet
+from llmhub.runs.states import Outcome, State
+from llmhub.runs.transitions import lock, move
+
+LOST_AFTER = timedelta(seconds=settings.LOST_AFTER_SECONDS)
+# A supervisor reports within a second of the claim.
+START_WITHIN = timedelta(seconds=60)
+AT_WORK = (State.STARTING, State.RUNNING, State.STOPPING)
+
+
+def reap(heard_for: timedelta = timedelta.max) -> None:
+    """`heard_for`: how long the hub has been listening without a break."""
+    if heard_for >= LEASE:
+        for attempt in silent().filter(run__state__in=AT_WORK):
+            mark_unreachable(attempt)
+    if heard_for >= START_WITHIN:
+        for attempt in never_started():
+            end(attempt, End(Outcome.LOST, "never_started"))
+    if heard_for >= LOST_AFTER:
+        for attempt in silent(LOST_AFTER).filter(run__state=State.UNREACHABLE):
+            end(attempt, End(Outcome.LOST, "worker_lost"))
+
+
+def speaking() -> AttemptQuerySet:
+    return Attempt.objects.open().filter(fence=F("run__fence")).select_related("run")
+
+
+def silent(beyond: timedelta = timedelta(0)) -> AttemptQuerySet:
+    return speaking().filter(started_at__isnull=False, lease_expires_at__lt=Now() - beyond)
+
+
+def never_started() -> AttemptQuerySet:
+    return speaking().filter(started_at=None, claimed_at__lt=Now() - START_WITHIN)
+
+
+@transaction.atomic
+def mark_unreachable(attempt: Attempt) -> bool:
+    """False when the supervisor was heard of after all, while the run's row was waited for."""
+    run = attempt.run
+    lock(run)
+    if run.state not in AT_WORK or not silent().filter(pk=attempt.pk).exists():
+        return False
+    return move(run, State.UNREACHABLE)
