@@ -10,7 +10,6 @@ from pathlib import Path
 from platform import python_version
 
 from django.db import connection, transaction
-from django.utils.translation import gettext_noop
 
 from llmhub.accounts.models import Project
 from llmhub.datasets.models import Seeded
@@ -35,7 +34,7 @@ class Demo:
 def documentation_topics() -> str:
     """What `help()` answers to the name of a keyword or a concept."""
     try:
-        from pydoc_data.topics import topics  # noqa: PLC0415 - 700 kB that only this needs
+        from pydoc_data.topics import topics
     except ImportError:  # some distributions leave it out
         return ""
     return SEPARATOR.join(topics[name].strip() for name in sorted(topics)) + "\n"
@@ -63,14 +62,14 @@ def read_source(path: Path) -> str:
 
 DEMOS = (
     Demo(
-        gettext_noop("Python documentation topics"),
-        gettext_noop("The reference of the Python language, as the interpreter's own help shows it."),
+        "Python documentation topics",
+        "The reference of the Python language, as the interpreter's own help shows it.",
         "pydoc_data.topics",
         documentation_topics,
     ),
     Demo(
-        gettext_noop("Python standard library sources"),
-        gettext_noop("The modules of the standard library, one after the other."),
+        "Python standard library sources",
+        "The modules of the standard library, one after the other.",
         "Lib/*.py",
         library_sources,
     ),

@@ -72,7 +72,9 @@ class DatasetVersion(models.Model):
     class Meta:
         ordering = ["-number"]
         constraints = [
-            models.UniqueConstraint(fields=["dataset", "number"], name="one_dataset_version_number"),
+            models.UniqueConstraint(
+                fields=["dataset", "number"], name="one_dataset_version_number"
+            ),
             models.UniqueConstraint(fields=["dataset", "sha256"], name="one_version_per_content"),
         ]
 
@@ -86,7 +88,7 @@ class DatasetVersion(models.Model):
     def preview(self, max_bytes: int = 4096) -> str:
         """The first lines, without the line that the limit cuts."""
         with default_storage.open(self.file, "rb") as file:
-            head = file.read(max_bytes)
+            head: bytes = file.read(max_bytes)
         text = head.decode("utf-8", errors="ignore")
         return text if len(head) < max_bytes else text.rpartition("\n")[0] or text
 

@@ -65,6 +65,6 @@ def decode(
         return decoder.decode(chunk, final)
     except UnicodeDecodeError as error:
         raise BadText(
-            _("The file is not UTF-8: byte %(position)s cannot be read. Save it as UTF-8 and retry.")
+            _("The file is not UTF-8: byte %(position)s cannot be read. Save it as UTF-8.")
             % {"position": offset - pending + error.start}
         ) from None

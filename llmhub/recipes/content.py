@@ -19,7 +19,7 @@ class Content:
     slug: str
     position: int
     objective: str
-    # {"en": ..., "fr": ...}
+    # By language.
     title: dict[str, str]
     summary: dict[str, str]
     spec: specs.Spec

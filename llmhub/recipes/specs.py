@@ -32,9 +32,10 @@ TRAINABLE = frozenset({"pretrain"})
 MAX_COUNT = 2**53 - 1
 
 
-def field(default: Any, title: str, help: str, unit: str = "", **rules: Any) -> Any:
+def field(default: Any, title: str, help_text: str, unit: str = "", **rules: Any) -> Any:
     """A field of a spec with what the form shows beside it. `...` as default: required."""
-    return Field(default, title=title, description=help, json_schema_extra={"unit": unit}, **rules)
+    extra = {"unit": unit}
+    return Field(default, title=title, description=help_text, json_schema_extra=extra, **rules)
 
 
 def broken_rule(field_name: str, reason: str) -> PydanticCustomError:
@@ -47,7 +48,7 @@ class Part(BaseModel):
 
 
 class GPT2Model(Part):
-    """Radford et al. 2019: learned positions, LayerNorm before each block, GELU, tied embeddings."""
+    """Radford et al. 2019: learned positions, LayerNorm before each block, tied embeddings."""
 
     architecture: Literal["gpt2"] = field(
         "gpt2", _("Architecture"), _("The family of transformer that is built.")

@@ -54,6 +54,8 @@ class Plan:
     # Everything that differs from the recipe, and what of it the person asked for, as typed values.
     changes: list[Change]
     overrides: dict[str, Any]
+    # What every field would hold without the person's change of it.
+    reference: dict[str, Any]
     estimate: Estimate | None
     device: Device | None
 
@@ -96,13 +98,14 @@ def plan(
     base = changed(recipe, overrides) if scale == Scale.FIT else recipe
     preset = scales.apply(base, scale, device)
     spec = changed(preset, overrides)
-    values = flat(spec)
+    values, plain = flat(spec), flat(scales.apply(recipe, scale, device))
     return Plan(
         recipe=recipe,
         preset=preset,
         spec=spec,
         changes=difference(flat(recipe), values),
         overrides={name: values[name] for name in overrides},
+        reference=values | {name: plain[name] for name in overrides},
         estimate=estimate_of(spec, device),
         device=device,
     )
@@ -241,7 +244,7 @@ def check_subject(
 
 def checked_name(name: str) -> str:
     name = name.strip()
-    limit = Run._meta.get_field("name").max_length
+    limit = Run._meta.get_field("name").max_length or 0
     try:
         ProhibitNullCharactersValidator()(name)
     except DjangoValidationError as error:
