@@ -32,7 +32,7 @@ class CurrentProjectMiddleware:
 def place_in_project(request: HubRequest) -> None:
     request.memberships = _memberships(request)
     request.membership = _current(request)
-    request.project = request.membership and request.membership.project
+    request.project = request.membership.project if request.membership else None
 
 
 def _memberships(request: HubRequest) -> list[Membership]:
@@ -48,5 +48,5 @@ def _current(request: HubRequest) -> Membership | None:
     named = by_slug.get(request.GET.get("project", ""))
     if named or not places:
         return named
-    by_id = {place.project_id: place for place in places}
-    return by_id.get(request.session.get(SESSION_KEY), places[0])
+    last_switched_to = request.session.get(SESSION_KEY)
+    return next((place for place in places if place.project_id == last_switched_to), places[0])

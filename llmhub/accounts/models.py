@@ -24,7 +24,7 @@ def hash_secret(secret: str) -> str:
 
 
 class EmailUserManager(UserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:  # type: ignore[override]
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)

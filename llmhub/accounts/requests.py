@@ -10,7 +10,7 @@ from llmhub.accounts.models import Membership, Project, User
 class HubRequest(HttpRequest):
     """A request after `CurrentProjectMiddleware`, as the views behind `login_required` see it."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     # The person's places, by name of the project: one query serves the page and the switcher.
     memberships: list[Membership]
     membership: Membership | None
@@ -20,5 +20,5 @@ class HubRequest(HttpRequest):
 class ProjectRequest(HubRequest):
     """A request as the views behind `project_required` see it."""
 
-    membership: Membership  # type: ignore[assignment]
-    project: Project  # type: ignore[assignment]
+    membership: Membership
+    project: Project

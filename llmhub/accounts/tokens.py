@@ -65,8 +65,10 @@ def authenticate(secret: str, scope: Scope) -> ApiToken | None:
     """
     found = ApiToken.objects.usable().filter(secret_hash=hash_secret(secret))
     token = found.select_related("user", "project").first()
-    place = token and Membership.objects.filter(user=token.user, project=token.project).first()
-    if token is None or place is None:
+    if token is None:
+        return None
+    place = Membership.objects.filter(user=token.user, project=token.project).first()
+    if place is None:
         return None
     if scope not in token.scopes:
         raise WrongScope(_("This token lacks the scope “%s”.") % scope)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.urls import reverse
 
 from llmhub.accounts import links, services
@@ -45,6 +46,7 @@ class Command(BaseCommand):
         return user
 
 
+@transaction.atomic
 def make_first_admin(email: str) -> User:
     user = User.objects.create_user(email)
     # `seed` may have made it before there was anybody to own it.
