@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
 
 from llmhub.accounts.models import Membership, Project, User
 
@@ -11,6 +12,7 @@ class HubRequest(HttpRequest):
     """A request after `CurrentProjectMiddleware`, as the views behind `login_required` see it."""
 
     user: User
+    htmx: HtmxDetails
     # The person's places, by name of the project: one query serves the page and the switcher.
     memberships: list[Membership]
     membership: Membership | None

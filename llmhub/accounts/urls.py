@@ -20,13 +20,14 @@ urlpatterns = [
 ]
 
 # Of allauth only what the hub uses: no open sign-up, and no mail is needed to run a hub.
-_allauth_pages = {
-    "login/": ("account_login", allauth.login),
-    "logout/": ("account_logout", allauth.logout),
-    "password/change/": ("account_change_password", allauth.password_change),
-    "password/set/": ("account_set_password", allauth.password_set),
-}
+_allauth_pages = [
+    ("login/", "account_login", allauth.login),
+    ("logout/", "account_logout", allauth.logout),
+    ("inactive/", "account_inactive", allauth.account_inactive),
+    ("password/change/", "account_change_password", allauth.password_change),
+    ("password/set/", "account_set_password", allauth.password_set),
+]
 urlpatterns += [
     path(f"account/{route}", require_form_methods(view), name=name)
-    for route, (name, view) in _allauth_pages.items()
+    for route, name, view in _allauth_pages
 ]
