@@ -44,7 +44,7 @@ class AttemptDir:
 
     @property
     def trainer(self) -> Path:
-        """{"pid": int, "start_time": int} of the trainer, from /proc/PID/stat."""
+        """{"pid", "start_time", "boot_id"} of the trainer, which name one process for ever."""
         return self.path / "trainer.json"
 
     @property
@@ -82,10 +82,14 @@ class AttemptDir:
 
 
 def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
+    write_text(path, json.dumps(value), mode)
+
+
+def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     """Replaces a file in one step, so that a reader sees the old text or the new one."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
-        json.dump(value, file)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(aside, path)
+    aside.replace(path)
