@@ -2,7 +2,7 @@
 
 step-<n>/
   model.safetensors, config.json, tokenizer.json …   a model that `transformers` loads
-  optimizer.pt, rng.pt                               tensors and plain values, loaded as nothing else
+  optimizer.pt, rng.pt                               tensors and plain values, loaded as such
   state.json                                         spec, progress, data cursor
   manifest.json                                      all of the above by size and hash
 """
@@ -76,8 +76,8 @@ class Checkpoints:
     def _rotate(self, newest: int) -> None:
         """Later steps belong to a course of the run that was given up when it was resumed."""
         existing = manifest.steps(self.directory)
-        kept = {step for step in existing if step <= newest}
-        kept = set(sorted(kept)[-self.keep :]) | {_best(existing, kept)}
+        current = [step for step in existing if step <= newest]
+        kept = {*current[-self.keep :], _best(existing, current)}
         for step, path in existing.items():
             if step not in kept:
                 self._discard(path)
@@ -88,7 +88,7 @@ class Checkpoints:
             shutil.rmtree(path.rename(path.with_name(f".{path.name}.leaving")))
 
 
-def _best(existing: dict[int, Path], among: set[int]) -> int | None:
+def _best(existing: dict[int, Path], among: list[int]) -> int | None:
     losses: dict[int, float] = {}
     for step in among:
         try:

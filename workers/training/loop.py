@@ -105,7 +105,7 @@ class Trainer:
         for batch in batches:
             with self._autocast():
                 share = self.objective.losses(self.model, batch).total / weight
-            share.backward()  # type: ignore[no-untyped-call]
+            share.backward()
             loss += share.detach()
         return loss.item(), weight
 

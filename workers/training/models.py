@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import torch
 from transformers import (
@@ -17,7 +18,7 @@ from llmhub.recipes.specs import GPT2Model, LlamaModel, Runtime
 from workers.training.errors import BadConfig
 from workers.training.tokenizer import END_OF_TEXT_ID
 
-_ENDS = {"bos_token_id": END_OF_TEXT_ID, "eos_token_id": END_OF_TEXT_ID}
+_ENDS: dict[str, Any] = {"bos_token_id": END_OF_TEXT_ID, "eos_token_id": END_OF_TEXT_ID}
 
 
 @singledispatch
@@ -78,4 +79,7 @@ def build(
         )
     if runtime.activation_checkpointing:
         built.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return built.train()
+    if runtime.compile:
+        built.compile()
+    built.train()
+    return built

@@ -1,4 +1,4 @@
-"""The state of every random generator that training draws from, so that it can be taken up again."""
+"""The state of every random generator that training draws from, to be saved and restored."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def seed(value: int) -> None:
 def state() -> dict[str, Any]:
     """Plain values and tensors only, which torch loads without running code."""
     version, python, gauss = random.getstate()
-    _, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    numpy: Any = np.random.get_state()
+    _, keys, *rest = numpy
     return {
         "python": [version, list(python), gauss],
-        "numpy": [torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "numpy": [torch.from_numpy(keys.astype(np.int64)), *rest],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from llmhub.recipes.specs import PretrainTraining
 
@@ -21,7 +22,7 @@ def learning_rate(training: PretrainTraining, step: int) -> float:
 
 
 # What is left of the way down, from 1 to 0, by the share of the steps that are done.
-_SHAPES = {
+_SHAPES: dict[str, Callable[[float], float]] = {
     "cosine": lambda progress: (1 + math.cos(math.pi * min(1.0, progress))) / 2,
     "linear": lambda progress: max(0.0, 1 - progress),
     "constant": lambda progress: 1.0,

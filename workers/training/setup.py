@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
 from transformers.utils import logging as transformers_logging
 
 from llmhub.recipes.estimate import micro_batches_per_step
@@ -26,9 +25,7 @@ from workers.training.token_cache import TokenizedText, tokenized
 def trainer(job: Job, checkpoints: Path, progress: Progress, reporter: Reporter) -> Trainer:
     spec, device = job.spec, configure_torch()
     rng.seed(spec.training.seed)
-    text = tokenized(
-        job.files, spec.data, spec.model.vocab_size, job.token_cache, reporter.say
-    )
+    text = tokenized(job.files, spec.data, spec.model.vocab_size, job.token_cache, reporter.say)
     source = windows(spec, text)
     model = models.build(spec.model, spec.runtime, device)
     parts = Parts(
@@ -43,7 +40,7 @@ def trainer(job: Job, checkpoints: Path, progress: Progress, reporter: Reporter)
     _resume(job.resume_from, parts, reporter.say)
     return Trainer(
         spec=spec,
-        model=_compiled(model) if spec.runtime.compile else model,
+        model=model,
         objective=Pretrain(),
         source=source,
         optimizer=parts.optimizer,
@@ -74,11 +71,6 @@ def windows(spec: PretrainSpec, text: TokenizedText) -> TextWindows:
         validation_micro_batches=spec.runtime.eval_batches,
         seed=spec.training.seed,
     )
-
-
-def _compiled(model: nn.Module) -> nn.Module:
-    compiled: nn.Module = torch.compile(model)
-    return compiled
 
 
 def _introduce(

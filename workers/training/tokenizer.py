@@ -50,11 +50,10 @@ def characters_per_token(tokenizer: Tokenizer, data: Data) -> NDArray[np.int64]:
     if data.tokenizer == "characters":
         return np.ones(size, dtype=np.int64)
     byte_of = {symbol: byte for byte, symbol in enumerate(_byte_symbols())}
-    tokens = (tokenizer.id_to_token(i) for i in range(size))
-    return np.array(
-        [sum(byte_of[symbol] & 0xC0 != 0x80 for symbol in token) for token in tokens],
-        dtype=np.int64,
-    )
+    counts = np.zeros(size, dtype=np.int64)
+    for token, token_id in tokenizer.get_vocab().items():
+        counts[token_id] = sum(byte_of[symbol] & 0xC0 != 0x80 for symbol in token)
+    return counts
 
 
 def for_transformers(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:

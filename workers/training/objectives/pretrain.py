@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from workers.training.objectives import Batch, Losses
 
@@ -23,4 +23,5 @@ class Pretrain:
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
         logits = model(input_ids=inputs, use_cache=False).logits  # [sequences, context, vocabulary]
         # In 32 bits: a sum of small probabilities loses too much in bf16.
-        return Losses(F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum"))
+        logits = logits.flatten(0, 1).float()
+        return Losses(cross_entropy(logits, targets.flatten(), reduction="sum"))
