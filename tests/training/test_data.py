@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, models
+
+from workers.training.data import TextWindows
+from workers.training.errors import BadData
+from workers.training.token_cache import TokenizedText
+
+
+def windows(training: int = 1_000, validation: int = 30, **changes: Any) -> TextWindows:
+    """Tokens count up; each covers as many characters as its number."""
+    text = TokenizedText(
+        tokenizer=Tokenizer(models.BPE()),
+        training=np.arange(training, dtype=np.uint16),
+        validation=np.arange(validation, dtype=np.uint16),
+        characters_per_token=np.arange(max(training, validation)),
+        characters=training + validation,
+    )
+    values: dict[str, Any] = {
+        "context": 4,
+        "micro_batch": 2,
+        "accumulation": 3,
+        "validation_micro_batches": 100,
+        "seed": 7,
+    }
+    return TextWindows(text, **(values | changes))
+
+
+def starts(source: TextWindows, step: int) -> list[int]:
+    return torch.cat([b["tokens"] for b in source.micro_batches(step)])[:, 0].tolist()
+
+
+def test_a_step_has_its_micro_batches_of_whole_windows():
+    batches = [batch["tokens"] for batch in windows().micro_batches(0)]
+
+    assert [batch.shape for batch in batches] == [(2, 5)] * 3
+    assert all((batch.diff() == 1).all() for batch in batches)
+
+
+def test_the_data_of_a_step_depend_on_its_number_and_the_seed_alone():
+    source = windows()
+    in_order = [starts(source, step) for step in range(4)]
+
+    assert starts(windows(), 3) == in_order[3]
+    assert len({tuple(row) for row in in_order}) == 4
+    assert starts(windows(seed=8), 3) != in_order[3]
+
+
+def test_windows_reach_the_first_and_the_last_token():
+    source = windows(training=7)
+    seen = {start for step in range(50) for start in starts(source, step)}
+
+    assert seen == {0, 1, 2}
+
+
+def test_validation_predicts_each_token_once():
+    source = windows(validation=13)
+    batches = [batch["tokens"] for batch in source.validation()]
+
+    assert torch.cat(batches)[:, 1:].flatten().tolist() == list(range(1, 13))
+    assert [len(batch) for batch in batches] == [2, 1]
+    assert source.validation_characters == sum(range(1, 13))
+
+
+def test_a_part_of_the_validation_is_spread_over_the_text():
+    """Seven windows, four wanted: those that begin at 0, 1, 3 and 5 times the context."""
+    source = windows(validation=30, validation_micro_batches=2)
+
+    batches = list(source.validation())
+    assert torch.cat([b["tokens"] for b in batches])[:, 0].tolist() == [0, 4, 12, 20]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "part"), [((4, 30), "training part"), ((30, 4), "validation part")]
+)
+def test_a_text_shorter_than_a_window_says_what_to_change(lengths, part: str):
+    with pytest.raises(BadData, match=f"{part} of the text has 4 tokens .* takes 5: take a longer"):
+        windows(*lengths)
