@@ -1,4 +1,4 @@
-"""Logs numbers to the hub from a training loop: `log` never raises and never waits for the network."""
+"""Logs numbers to the hub from a training loop: it never raises and never waits for the network."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ class Client:
     The constructor raises what is wrong with its arguments; after it nothing raises.
     """
 
-    def __init__(
-        self, hub_url: str, run_id: int, token: str, journal_dir: str | Path
-    ) -> None:
+    def __init__(self, hub_url: str, run_id: int, token: str, journal_dir: str | Path) -> None:
         self._troubles = Troubles()
         self._post = _post(hub_url, run_id, token)
         self._journal = Journal(Path(journal_dir))
@@ -41,16 +39,12 @@ class Client:
         self._something, self._closing = threading.Event(), threading.Event()
         self._deadline = float("inf")
         self._closed = self._all_sent = False
-        self._thread = threading.Thread(
-            target=self._work, name="llmhub-client", daemon=True
-        )
+        self._thread = threading.Thread(target=self._work, name="llmhub-client", daemon=True)
         self._something.set()
         self._thread.start()
         atexit.register(self.close, AT_EXIT_SECONDS)
 
-    def log(
-        self, step: int, values: Mapping[str, Any], time: float | None = None
-    ) -> None:
+    def log(self, step: int, values: Mapping[str, Any], time: float | None = None) -> None:
         """Writes one row to the journal; a thread of its own brings it to the hub.
 
         Whatever `float()` takes is a value: numbers, numpy scalars, tensors of one element.
@@ -65,15 +59,11 @@ class Client:
             return
         with self._writing:
             if self._closed:
-                self._troubles.note(
-                    "after_close", "A row is lost: the client is closed."
-                )
+                self._troubles.note("after_close", "A row is lost: the client is closed.")
                 return
             kept, behind = self._journal.append(line), self._journal.is_behind()
         if not kept:
-            self._troubles.note(
-                "lost_rows", "A row is lost: the disk of the journal is full."
-            )
+            self._troubles.note("lost_rows", "A row is lost: the disk of the journal is full.")
         if behind:
             self._troubles.note(
                 "disk_full", "The disk of the journal is full; rows wait in memory."
@@ -122,9 +112,7 @@ class Client:
         try:
             return self._sender.drain(self._left, self._pause)
         except Exception as error:  # noqa: BLE001 - training goes on
-            self._troubles.note(
-                "sender_errors", "The journal could not be sent: %r", error
-            )
+            self._troubles.note("sender_errors", "The journal could not be sent: %r", error)
             return False
 
     def _left(self) -> float:

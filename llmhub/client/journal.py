@@ -42,7 +42,7 @@ class Batch:
 
 
 class Mark:
-    """A batch's number and its range of bytes, in a file of fixed size that is overwritten in place."""
+    """A batch's number and its range of bytes, in a small file overwritten in place."""
 
     def __init__(self, path: Path) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -122,7 +122,7 @@ class Journal:
 
     def set_aside(self, batch: Batch, reason: str) -> None:
         """Its rows stay in the journal; the note says where. The batches after it go on."""
-        with open(self._refused, "a", encoding="utf-8") as file:
+        with self._refused.open("a", encoding="utf-8") as file:
             file.write(f"{batch.number} {batch.start} {batch.end} {reason!r}\n")
         self.acknowledge(batch)
 
@@ -139,13 +139,9 @@ class Journal:
         found: list[Row] = []
         names: set[str] = set()
         position = start
-        for line in os.pread(self._rows, limit - start, start).splitlines(
-            keepends=True
-        ):
+        for line in os.pread(self._rows, limit - start, start).splitlines(keepends=True):
             row = rows.decode(line)
-            if not line.endswith(b"\n") or (
-                max_rows is not None and len(found) == max_rows
-            ):
+            if not line.endswith(b"\n") or (max_rows is not None and len(found) == max_rows):
                 break
             if row is not None:
                 names.update(row[2])

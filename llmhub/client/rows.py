@@ -1,4 +1,4 @@
-"""A row is one call of `log`: a step, a time and some values. A journal keeps it as one line of JSON."""
+"""A row is one call of `log`: a step, a time and values; a journal keeps it as a line of JSON."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ class Troubles:
             logger.warning(message, *args)
 
 
-def encode(
-    step: object, values: Mapping[str, Any], at: float | None, troubles: Troubles
-) -> bytes:
+def encode(step: object, values: Mapping[str, Any], at: float | None, troubles: Troubles) -> bytes:
     """The journal's line of a row, or nothing where the row cannot be used at all."""
     number = _step(step)
     if number is None:
@@ -88,25 +86,17 @@ def _time(at: float | None) -> float:
     return stamp if 0 <= stamp < 2**33 else time.time()
 
 
-def _usable(
-    values: Mapping[str, Any], troubles: Troubles
-) -> Iterable[tuple[str, float | str]]:
+def _usable(values: Mapping[str, Any], troubles: Troubles) -> Iterable[tuple[str, float | str]]:
     for position, (name, value) in enumerate(values.items()):
         if position == MAX_NAMES:
-            troubles.note(
-                "too_many_names", "Only %d values of a row are kept.", MAX_NAMES
-            )
+            troubles.note("too_many_names", "Only %d values of a row are kept.", MAX_NAMES)
             return
         if not metric_names.is_valid(name):
-            troubles.note(
-                "bad_name", "A value was left out: %r is not a metric's name.", name
-            )
+            troubles.note("bad_name", "A value was left out: %r is not a metric's name.", name)
             continue
         number = _number(value)
         if number is None:
-            troubles.note(
-                "bad_value", "A value of %s was left out: it is not a number.", name
-            )
+            troubles.note("bad_value", "A value of %s was left out: it is not a number.", name)
             continue
         yield name, number
 

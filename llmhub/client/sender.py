@@ -37,9 +37,7 @@ class Post:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not the URL of a hub.")
         kind = (
-            http.client.HTTPSConnection
-            if parts.scheme == "https"
-            else http.client.HTTPConnection
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
         self._connection = kind(parts.hostname, parts.port)
         self._path = parts.path
@@ -84,9 +82,7 @@ class Sender:
         self.refused = False
         self._max_rows = MAX_BATCH_ROWS
 
-    def drain(
-        self, left: Callable[[], float], pause: Callable[[float], object]
-    ) -> bool:
+    def drain(self, left: Callable[[], float], pause: Callable[[float], object]) -> bool:
         """Sends until nothing is unsent (True), the hub refuses, or `left()` seconds are none."""
         failures = 0
         while not self.refused and left() > 0:
@@ -98,9 +94,7 @@ class Sender:
                 failures = 0
             except Unreachable as error:
                 failures += 1
-                self._troubles.note(
-                    "retries", "The hub did not take a batch: %s", error
-                )
+                self._troubles.note("retries", "The hub did not take a batch: %s", error)
                 pause(min(left(), max(error.wait, _wait(failures))))
         return False
 
@@ -109,9 +103,7 @@ class Sender:
             self._journal.acknowledge(batch)
             return
         body = {"batch": batch.number, **rows.columns(batch.rows)}
-        encoded = json.dumps(body, separators=(",", ":"), allow_nan=False).encode(
-            "ascii"
-        )
+        encoded = json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
         self._settle(batch, *self._post(encoded, timeout))
 
     def _settle(self, batch: Batch, status: int, text: str, retry_after: str) -> None:
@@ -120,26 +112,21 @@ class Sender:
             self._max_rows = min(MAX_BATCH_ROWS, self._max_rows * 2)
         elif status in STOPS:
             self.refused = True
-            self._troubles.note(
-                "refused", "The hub takes no more points: %d %.200s", status, text
-            )
+            self._troubles.note("refused", "The hub takes no more points: %d %.200s", status, text)
         elif status == TOO_LARGE and len(batch.rows) > 1:
             self._max_rows = max(1, len(batch.rows) // 2)
             self._journal.split(batch)
         elif status in NEVER or status == TOO_LARGE:
             self._journal.set_aside(batch, f"{status} {text[:500]}")
-            self._troubles.note(
-                "set_aside", "The hub refused a batch: %d %.500s", status, text
-            )
+            self._troubles.note("set_aside", "The hub refused a batch: %d %.500s", status, text)
         else:
             raise Unreachable(f"{status} {text[:200]}", _seconds(retry_after))
 
 
 def _wait(failures: int) -> float:
     """Doubles with each failure, spread so that many trainers do not return at the same moment."""
-    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 20)) * random.uniform(
-        0.5, 1.0
-    )
+    full = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures, 20))
+    return full * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 def _seconds(retry_after: str) -> float:

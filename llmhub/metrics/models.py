@@ -17,10 +17,12 @@ class Stream(models.Model):
     epoch = models.PositiveIntegerField(default=0)
     # Grows by one with every accepted batch; given under this row's lock.
     rev = models.BigIntegerField(default=0)
+    # {attempt number: the lowest step it reported}; from there on it replaces older attempts.
+    first_steps = models.JSONField(default=dict)
 
 
 class Batch(models.Model):
-    """One accepted batch of one attempt: all its series share a column of steps and one of times."""
+    """One accepted batch of one attempt: its series share a column of steps and one of times."""
 
     run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="batches")
     attempt = models.ForeignKey("runs.Attempt", on_delete=models.CASCADE, related_name="batches")
@@ -63,9 +65,7 @@ class Series(models.Model):
     spark_stride = models.BigIntegerField(default=1)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["run", "name"], name="one_series_per_name")
-        ]
+        constraints = [models.UniqueConstraint(fields=["run", "name"], name="one_series_per_name")]
 
 
 class LogChunk(models.Model):

@@ -1,4 +1,12 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
-websocket_urlpatterns: list[URLPattern] = []
+from llmhub.metrics import views
+from llmhub.metrics.consumers import LiveConsumer
+
+urlpatterns = [
+    path("runs/<int:run_id>/points/", views.run_points, name="run_points"),
+    path("runs/<int:run_id>/log/", views.run_log, name="run_log"),
+    path("api/v1/runs/<int:run_id>/points", views.add_points, name="add_points"),
+    path("api/v1/attempts/<int:attempt_id>/log", views.add_log, name="attempt_log"),
+]
+websocket_urlpatterns = [path("ws/live/", LiveConsumer.as_asgi(), name="live")]

@@ -131,8 +131,9 @@ async function load(pointsUrl, names, cursor) {
   const url = new URL(pointsUrl, location.href);
   for (const [key, value] of Object.entries(cursor)) url.searchParams.set(key, value);
   if (names?.length) url.searchParams.set("names", names.join(","));
-  const answer = await fetch(url, { headers: { Accept: "application/json" }, redirect: "error" });
-  if ([401, 403, 404].includes(answer.status)) throw new Gone(answer.status);
+  const answer = await fetch(url, { headers: { Accept: "application/json" }, redirect: "manual" });
+  const signedOut = answer.type === "opaqueredirect";
+  if (signedOut || [401, 403, 404].includes(answer.status)) throw new Gone(answer.status);
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();
 }

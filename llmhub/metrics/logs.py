@@ -1,0 +1,114 @@
+"""The console output of attempts: pieces placed by their byte offset in the log file."""
+
+from __future__ import annotations
+
+import re
+from typing import TypedDict
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from llmhub.metrics.models import LogChunk
+from llmhub.runs import live
+from llmhub.runs.models import Attempt, Run
+
+# One answer; whole chunks, so it may be exceeded by a part of one.
+WINDOW_BYTES = 64 * 1024
+MAX_CHUNK_BYTES = 256 * 1024
+MAX_CHUNKS = 2000
+# PostgreSQL's text refuses NUL, UTF-8 refuses surrogates without their other half.
+UNFIT = re.compile("[\x00\ud800-\udfff]")
+
+
+class Window(TypedDict):
+    run: int
+    # Number of the attempt; null where nothing was written yet.
+    attempt: int | None
+    attempts: list[int]
+    offset: int
+    end: int
+    text: str
+    # Something lies before `offset`, after `end`.
+    before: bool
+    after: bool
+
+
+@transaction.atomic
+def append(attempt: Attempt, offset: int, text: str, length: int | None = None) -> int:
+    """Stores what is new of a piece and returns the offset from which to go on.
+
+    `length` is the number of bytes that the piece takes in the file, where it is not that of
+    its text: the sender replaced bytes that are no UTF-8.
+    """
+    Attempt.objects.select_for_update(no_key=True).get(pk=attempt.pk)
+    raw = UNFIT.sub("\ufffd", text).encode()
+    end = offset + (len(text.encode("utf-8", "surrogatepass")) if length is None else length)
+    known = _end(attempt)
+    if end <= known:
+        return known
+    seen = max(0, known - offset)
+    _store(attempt, offset + seen, end, raw[seen:].decode("utf-8", "replace"))
+    return end
+
+
+def _end(attempt: Attempt) -> int:
+    newest = attempt.log_chunks.order_by("-offset").values_list("end", flat=True)
+    return newest.first() or 0
+
+
+def _store(attempt: Attempt, offset: int, end: int, text: str) -> None:
+    attempt.log_chunks.create(offset=offset, end=end, text=text)
+    message = {
+        "type": "log",
+        "run": attempt.run_id,
+        "attempt": attempt.number,
+        "offset": offset,
+        "end": end,
+        "text": text,
+    }
+    live.publish(live.run_topic(attempt.run_id), message)
+
+
+def window(
+    run: Run, number: int | None = None, before: int | None = None, after: int | None = None
+) -> Window:
+    """A piece of an attempt's log: what follows an offset, what lies before one, or the end."""
+    written = LogChunk.objects.filter(attempt__run=run)
+    numbers = written.values_list("attempt__number", flat=True)
+    attempts = list(numbers.order_by("attempt__number").distinct())
+    number = max(attempts, default=0) if number is None else number
+    chunks = written.filter(attempt__number=number)
+    bounds = _bounds(chunks, before, after)
+    nowhere = after if after is not None else before or 0
+    offset, end = (bounds[0].offset, bounds[-1].end) if bounds else (nowhere, nowhere)
+    shown = chunks.filter(offset__gte=offset, end__lte=end).values_list("text", flat=True)
+    return {
+        "run": run.pk,
+        "attempt": number or None,
+        "attempts": attempts,
+        "offset": offset,
+        "end": end,
+        "text": "".join(shown) if bounds else "",
+        "before": chunks.filter(offset__lt=offset).exists(),
+        "after": chunks.filter(offset__gte=end).exists(),
+    }
+
+
+def _bounds(chunks: QuerySet[LogChunk], before: int | None, after: int | None) -> list[LogChunk]:
+    """The chunks of one answer, without their texts."""
+    places = chunks.only("attempt", "offset", "end")
+    if after is not None:
+        return _fitting(places.filter(end__gt=after).order_by("offset"))
+    if before is not None:
+        places = places.filter(offset__lt=before)
+    return _fitting(places.order_by("-offset"))[::-1]
+
+
+def _fitting(chunks: QuerySet[LogChunk]) -> list[LogChunk]:
+    found, size = [], 0
+    for chunk in chunks[:MAX_CHUNKS]:
+        found.append(chunk)
+        size += chunk.end - chunk.offset
+        if size >= WINDOW_BYTES:
+            break
+    return found

@@ -1,0 +1,80 @@
+"""What is still to be sent to one page: bounded, and summaries at most once a second a run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+Message = dict[str, Any]
+
+# A page that is further behind reads too slowly; fetching the points again is cheaper.
+MAX_WAITING_BYTES = 4 * 1024 * 1024
+SUMMARY_SECONDS = 1.0
+
+
+class TooSlow(Exception):
+    """The page does not read what it is sent."""
+
+
+class Outgoing:
+    def __init__(self, send: Callable[..., Awaitable[None]]) -> None:
+        self._send = send
+        self._texts: deque[str] = deque()
+        self._waiting_bytes = 0
+        # Per topic and run, while a second has not passed: the summary that waits for its end.
+        self._held: dict[tuple[str, int], Message | None] = {}
+        self._something = asyncio.Event()
+
+    def put(self, message: Message) -> None:
+        """Takes a message without waiting; raises TooSlow."""
+        if message["type"] == "summary":
+            self._put_summary(message)
+        else:
+            self._put_text(message)
+
+    async def run(self) -> None:
+        """Sends what comes until it is cancelled or the page is gone."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._texts:
+                text = self._texts[0]
+                await self._send(text_data=text)
+                self._texts.popleft()
+                self._waiting_bytes -= len(text)
+
+    def _put_text(self, message: Message) -> None:
+        text = json.dumps(message, separators=(",", ":"), allow_nan=False)
+        if self._waiting_bytes + len(text) > MAX_WAITING_BYTES:
+            raise TooSlow
+        self._waiting_bytes += len(text)
+        self._texts.append(text)
+        self._something.set()
+
+    def _put_summary(self, message: Message) -> None:
+        """The first goes at once; those of the second after it become one, sent at its end."""
+        key = (message["topic"], message["run"])
+        if key not in self._held:
+            self._put_text(message)
+            self._hold(key)
+            return
+        held = self._held[key]
+        last = held["last"] if held else {}
+        self._held[key] = {**message, "last": {**last, **message["last"]}}
+
+    def _hold(self, key: tuple[str, int]) -> None:
+        self._held[key] = None
+        asyncio.get_running_loop().call_later(SUMMARY_SECONDS, self._release, key)
+
+    def _release(self, key: tuple[str, int]) -> None:
+        held = self._held.pop(key)
+        if held is None:
+            return
+        # A page that is too slow for this one is cut off at the next message.
+        with suppress(TooSlow):
+            self._put_text(held)
+            self._hold(key)

@@ -1,0 +1,143 @@
+"""HTTP of metrics: machines post points and log pieces, pages read curves and logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated
+
+import msgspec
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from llmhub.accounts import access
+from llmhub.accounts.requests import HubRequest
+from llmhub.lib import metric_names
+from llmhub.metrics import ingest, logs, query
+from llmhub.metrics.wire import MAX_NAMES, Value
+from llmhub.runs.machine import authenticate, stale, unauthorized
+from llmhub.runs.models import Attempt, Run
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+# Larger than any step, offset or revision, and small enough for PostgreSQL.
+MAX_NUMBER = 2**62
+
+Whole = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
+
+
+class PointsBody(msgspec.Struct, forbid_unknown_fields=True):
+    batch: int
+    steps: list[int]
+    times: list[float]
+    series: dict[str, list[Value]]
+
+
+class LogBody(msgspec.Struct, forbid_unknown_fields=True):
+    offset: Whole
+    text: Annotated[str, msgspec.Meta(max_length=logs.MAX_CHUNK_BYTES)]
+    # Bytes in the file, where that is not the length of the text as UTF-8.
+    length: Annotated[int, msgspec.Meta(ge=0, le=MAX_BODY_BYTES)] | None = None
+
+
+class BadQuery(ValueError):
+    """What is wrong with a query parameter."""
+
+
+def _error(message: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": message}, status=status)
+
+
+def _json(answer: object) -> HttpResponse:
+    """Long curves take a third of the time that Django's JsonResponse needs."""
+    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+
+
+@csrf_exempt
+@require_POST
+def add_points(request: HttpRequest, run_id: int) -> JsonResponse:
+    attempt = authenticate(request)
+    if attempt is None or attempt.run_id != run_id:
+        return unauthorized()
+    return _taken(request, partial(_add_points, attempt))
+
+
+@csrf_exempt
+@require_POST
+def add_log(request: HttpRequest, attempt_id: int) -> JsonResponse:
+    attempt = authenticate(request)
+    if attempt is None or attempt.pk != attempt_id:
+        return unauthorized()
+    return _taken(request, partial(_add_log, attempt))
+
+
+def _taken(request: HttpRequest, take: Callable[[bytes], JsonResponse]) -> JsonResponse:
+    """The answer of `take` to the request's body, or what is wrong with it."""
+    raw = request.read(MAX_BODY_BYTES + 1)
+    if len(raw) > MAX_BODY_BYTES:
+        return _error(f"more than {MAX_BODY_BYTES} bytes", 413)
+    try:
+        return take(raw)
+    except ingest.Stale:
+        return stale()
+    except (ValueError, RecursionError) as error:
+        # Malformed JSON, a field of another type, or BadPoints.
+        return _error(str(error), 400)
+
+
+def _add_points(attempt: Attempt, raw: bytes) -> JsonResponse:
+    body = msgspec.json.decode(raw, type=PointsBody)
+    accepted = ingest.append(attempt, body.batch, body.steps, body.times, body.series)
+    return JsonResponse({"rev": accepted.rev})
+
+
+def _add_log(attempt: Attempt, raw: bytes) -> JsonResponse:
+    # Unlike msgspec, json lets through what a text may hold and UTF-8 may not.
+    body = msgspec.convert(json.loads(raw), type=LogBody)
+    ingest.require_open(attempt)
+    end = logs.append(attempt, body.offset, body.text, body.length)
+    return JsonResponse({"end": end})
+
+
+@require_safe
+@login_required
+@never_cache
+def run_points(request: HubRequest, run_id: int) -> HttpResponse:
+    run = access.get(request.user, Run.objects.all(), pk=run_id)
+    try:
+        since, epoch, names = _whole(request, "since"), _whole(request, "epoch"), _names(request)
+    except BadQuery as error:
+        return _error(str(error), 400)
+    return _json(query.points(run, since, epoch, names))
+
+
+@require_safe
+@login_required
+@never_cache
+def run_log(request: HubRequest, run_id: int) -> HttpResponse:
+    run = access.get(request.user, Run.objects.all(), pk=run_id)
+    try:
+        number, before, after = (_whole(request, name) for name in ("attempt", "before", "after"))
+    except BadQuery as error:
+        return _error(str(error), 400)
+    return _json(logs.window(run, number, before, after))
+
+
+def _whole(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise BadQuery(f"{name}: a whole number")
+    return int(text)
+
+
+def _names(request: HttpRequest) -> list[str] | None:
+    """The metrics that are asked for; None for all."""
+    names = [name for name in request.GET.get("names", "").split(",") if name]
+    if len(names) > MAX_NAMES or not all(map(metric_names.is_valid, names)):
+        raise BadQuery(f"names: at most {MAX_NAMES} names of metrics, separated by commas")
+    return names or None
