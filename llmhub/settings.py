@@ -45,6 +45,8 @@ HUB_PORT = env_int("HUB_PORT", 8000)
 HUB_URL = env("HUB_URL", f"http://{'127.0.0.1' if HUB_HOST == '0.0.0.0' else HUB_HOST}:{HUB_PORT}")
 # The name of this machine in the hub; one Celery worker with this name runs on it.
 HUB_NODE = env("HUB_NODE", socket.gethostname())
+# Trainings at once on this machine; 0: one a GPU, or one for every two cores.
+HUB_SLOTS = env_int("HUB_SLOTS", 0)
 
 
 def server_url(name: str) -> str:

@@ -1,0 +1,74 @@
+"""The agent of this machine, a thread in Celery's worker: it shows the machine to the hub, adopts
+attempts whose supervisor died, and looks for queued runs itself, in case Redis forgot them.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from llmhub.runs.chores import Chore, tend_until
+from llmhub.runs.models import Worker
+from workers import devices, launcher
+
+BEAT_SECONDS = 5
+ADOPT_SECONDS = 10
+CLAIM_SECONDS = 5
+# After this time a GPU that came or went is noticed.
+LOOK_SECONDS = 60
+
+
+def register() -> Worker:
+    """The row of this machine, up to date."""
+    worker, _ = Worker.objects.update_or_create(
+        name=settings.HUB_NODE,
+        defaults=offer()
+        | {
+            "disk_free_bytes": devices.disk_free_bytes(settings.HUB_DATA),
+            "last_seen_at": Now(),
+        },
+    )
+    return worker
+
+
+@functools.cache
+def offer() -> dict[str, Any]:
+    """What changes rarely and takes long to ask."""
+    offered = devices.devices()
+    return {
+        "devices": offered,
+        "slots": settings.HUB_SLOTS or devices.slots(offered),
+        "cpu_count": devices.cpu_count(),
+        "memory_bytes": devices.memory_bytes(),
+        "versions": devices.versions(),
+    }
+
+
+def this_worker() -> Worker:
+    return Worker.objects.filter(name=settings.HUB_NODE).first() or register()
+
+
+def claim_runs() -> int:
+    return launcher.fill_slots(this_worker())
+
+
+class Agent(threading.Thread):
+    def __init__(self) -> None:
+        super().__init__(name="node-agent", daemon=True)
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        chores = [
+            Chore(offer.cache_clear, every=LOOK_SECONDS),
+            Chore(register, every=BEAT_SECONDS),
+            Chore(launcher.adopt_orphans, every=ADOPT_SECONDS),
+            Chore(claim_runs, every=CLAIM_SECONDS),
+        ]
+        tend_until(self._over, chores)
+
+    def stop(self) -> None:
+        self._over.set()

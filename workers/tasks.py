@@ -1,0 +1,29 @@
+"""Celery's entry points. A task launches and returns: it never trains, it never imports torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutting_down
+
+from llmhub.celery import app
+from workers import node, probing
+
+
+@app.task(name="workers.tasks.claim_runs")
+def claim_runs() -> None:
+    """Takes queued runs as long as this machine has free slots. Twice is as good as once."""
+    node.claim_runs()
+
+
+@app.task(name="workers.tasks.probe")
+def probe(probe_id: int) -> None:
+    """Measures in a fresh process what a spec needs in memory."""
+    probing.measure(probe_id)
+
+
+@worker_ready.connect
+def start_agent(**_: Any) -> None:
+    agent = node.Agent()
+    agent.start()
+    worker_shutting_down.connect(lambda **_: agent.stop(), weak=False)
