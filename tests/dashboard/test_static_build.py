@@ -14,7 +14,7 @@ IMPORT = re.compile(r"""(?:from\s*|import\s*\(?)["']([^"']+)["']""")
 
 
 @pytest.fixture
-def built(tmp_path, settings):
+def built(tmp_path, settings, built_static_files):
     settings.STATIC_ROOT = tmp_path / "static"
     call_command("build_static", verbosity=0)
     return Path(settings.STATIC_ROOT)

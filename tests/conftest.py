@@ -1,0 +1,74 @@
+"""Real servers for the tests; they start, and Django knows where they are, before a test is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+# Here and not in a hook: the conftests of the folders below import models.
+servers.enter_session()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Workers read the settings after each has a HUB_DATA of its own, not as soon as they start."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    servers.leave_session()
+
+
+@pytest.fixture(autouse=True)
+def plain_static_files(request, settings):
+    """Pages name their static files without a build; tests of the build ask for `built_static_files`."""
+    if "built_static_files" not in request.fixturenames:
+        plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+        settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture
+def built_static_files():
+    """Leaves the storage that names files by their hashes."""
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """Each xdist worker copies one migrated database instead of migrating its own."""
+    from django.conf import settings
+
+    template = servers.migrated_template()
+    if template:
+        settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = template
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb):
+    """Databases on a server of our own go when it goes."""
+    return django_db_keepdb or servers.are_ours()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """Between tests that commit, Django truncates all tables; some refuse it unless it is meant."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    flush = DatabaseOperations.execute_sql_flush
+
+    def meant(self, statements):
+        flush(self, ["SET LOCAL llmhub.allow_truncate = 'on'", *statements])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", meant)
+        yield
+
+
+@pytest.fixture(scope="session")
+def hub_data() -> Path:
+    """HUB_DATA of this test process."""
+    return Path(os.environ["HUB_DATA"])
