@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
 from transformers import PreTrainedModel
 
 from llmhub.lib import manifest
@@ -28,7 +29,7 @@ from llmhub.lib.rundir import write_json
 from llmhub.recipes import specs
 from llmhub.recipes.specs import PretrainSpec
 from workers.training import rng, tokenizer
-from workers.training.errors import BadConfig
+from workers.training.errors import BadCheckpoint, DiskFull
 from workers.training.progress import Progress
 
 
@@ -55,6 +56,7 @@ class Checkpoints:
         step = parts.progress.step
         self.directory.mkdir(parents=True, exist_ok=True)
         self._sweep()
+        self._check_room(parts)
         aside = self.directory / f".step-{step}.writing"
         aside.mkdir()
         _write(aside, parts)
@@ -73,6 +75,15 @@ class Checkpoints:
         for leftover in self.directory.glob(".step-*"):
             shutil.rmtree(leftover)
 
+    def _check_room(self, parts: Parts) -> None:
+        """Running out of disk half way has as many error messages as there are writers."""
+        needed, free = _tensor_bytes(parts), shutil.disk_usage(self.directory).free
+        if free < needed:
+            raise DiskFull(
+                f"A checkpoint takes {needed / 1e6:,.0f} MB and the disk has {free / 1e6:,.0f} MB "
+                "free: make room, or keep fewer checkpoints."
+            )
+
     def _rotate(self, newest: int) -> None:
         """Later steps belong to a course of the run that was given up when it was resumed."""
         existing = manifest.steps(self.directory)
@@ -86,6 +97,12 @@ class Checkpoints:
         """Out of sight in one step: half a checkpoint never carries a checkpoint's name."""
         if path.exists():
             shutil.rmtree(path.rename(path.with_name(f".{path.name}.leaving")))
+
+
+def _tensor_bytes(parts: Parts) -> int:
+    moments = tree_leaves(parts.optimizer.state_dict()["state"])
+    tensors = [*parts.model.parameters(), *(leaf for leaf in moments if torch.is_tensor(leaf))]
+    return sum(tensor.nbytes for tensor in tensors)
 
 
 def _best(existing: dict[int, Path], among: list[int]) -> int | None:
@@ -158,9 +175,9 @@ def load(place: Path, parts: Parts) -> None:
 def _check_same(state: dict[str, Any], parts: Parts) -> None:
     spec = specs.dump(parts.spec)
     if state["spec"]["model"] != spec["model"]:
-        raise BadConfig("The checkpoint holds another model than the recipe describes.")
+        raise BadCheckpoint("The checkpoint holds another model than the recipe describes.")
     if state["spec"]["data"] != spec["data"] or state["data"]["files"] != parts.data:
-        raise BadConfig("The checkpoint was trained on other data than the run names.")
+        raise BadCheckpoint("The checkpoint was trained on other data than the run names.")
 
 
 def _load_weights(place: Path, model: PreTrainedModel) -> None:
@@ -170,4 +187,4 @@ def _load_weights(place: Path, model: PreTrainedModel) -> None:
     )
     tied = set(model.all_tied_weights_keys)
     if unexpected or not tied.issuperset(missing):
-        raise BadConfig(f"The checkpoint's weights do not fit: {missing + unexpected}.")
+        raise BadCheckpoint(f"The checkpoint's weights do not fit: {missing + unexpected}.")

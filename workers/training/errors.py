@@ -26,6 +26,14 @@ class OutOfMemory(TrainingError):
     cause = "out_of_memory"
 
 
+class BadCheckpoint(TrainingError):
+    cause = "bad_checkpoint"
+
+
+class DiskFull(TrainingError):
+    cause = "disk_full"
+
+
 class Terminated(TrainingError):
     """The machine wants the process gone (SIGTERM): the hub starts the run again elsewhere."""
 

@@ -46,7 +46,7 @@ class Trainer:
     source: Source
     optimizer: torch.optim.Optimizer
     reporter: Reporter
-    # Called with the validation loss of this very step, where it was measured.
+    # Called with the validation loss of this very step, where it was measured and is a number.
     save: Callable[[float | None], None]
     progress: Progress
     device: torch.device
@@ -158,9 +158,11 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        if self._saved_step != self.progress.step:
-            self.save(self._evaluation.loss if self._evaluation else None)
-            self._saved_step = self.progress.step
+        if self._saved_step == self.progress.step:
+            return
+        loss = self._evaluation.loss if self._evaluation else math.nan
+        self.save(loss if math.isfinite(loss) else None)
+        self._saved_step = self.progress.step
 
     def _autocast(self) -> torch.autocast:
         """Matrix products in 16 bits where the spec says so; the weights stay in 32."""

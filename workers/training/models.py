@@ -78,7 +78,7 @@ def build(
             config_of(model), dtype=torch.float32, attn_implementation=attention
         )
     if runtime.activation_checkpointing:
-        built.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        built.activation_checkpointing_enable({"use_reentrant": False})
     if runtime.compile:
         built.compile()
     built.train()

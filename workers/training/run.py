@@ -6,6 +6,7 @@ leaves `result.json`, and the exit code 1 if it crashed.
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,7 +20,7 @@ import torch
 from llmhub.client import Client
 from llmhub.lib.rundir import AttemptDir, write_json
 from workers.training import setup
-from workers.training.errors import OutOfMemory, TrainingError
+from workers.training.errors import DiskFull, OutOfMemory, TrainingError
 from workers.training.job import Job
 from workers.training.progress import Progress
 from workers.training.reporter import HubReporter, duration
@@ -83,6 +84,8 @@ def _ending_of(training: Callable[[], Ending]) -> Ending:
         # On the CPU, torch has no class of its own for this.
         if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
             return _said(_out_of_memory(error))
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _said(DiskFull(f"The disk is full: {error}"))
         traceback.print_exc()
         return Ending("failed", CRASHED, traceback.format_exception_only(error)[-1].strip())
 

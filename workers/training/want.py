@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +20,10 @@ class Want(StrEnum):
 
 
 class WantFile:
-    """The file that the supervisor writes; looking costs one `stat` while it does not change."""
+    """The file that the supervisor writes; looking costs one `stat` while it does not change.
+
+    What cannot be read as a wish leaves the last one standing.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,8 +38,9 @@ class WantFile:
         # A replaced file is another inode even within one tick of the clock.
         seen = (now.st_mtime_ns, now.st_ino)
         if seen != self._seen:
-            self._want = Want(self._path.read_text().strip() or "run")
             self._seen = seen
+            with contextlib.suppress(ValueError):
+                self._want = Want(self._path.read_text().strip())
         return self._want
 
 

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from llmhub.lib import manifest
+from tests.training import small
+from tests.training.small import Place, Recorder
+from workers.training import models, optimizer, tokenizer
+from workers.training.checkpoint import Checkpoints, Parts, load, newest_intact
+from workers.training.errors import BadCheckpoint
+from workers.training.progress import Progress
+
+
+def damage(checkpoint: Path, name: str = "optimizer.pt") -> None:
+    """One bit."""
+    content = bytearray((checkpoint / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (checkpoint / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_transformers_loads_what_was_trained(architecture: str, place: Place):
+    trainer = place.trainer(small.spec(architecture), Recorder())
+    trainer.train()
+    tokens = torch.arange(16)[None]
+
+    loaded = AutoModelForCausalLM.from_pretrained(place.checkpoints / "step-6")
+    reader = AutoTokenizer.from_pretrained(place.checkpoints / "step-6")
+
+    trained = trainer.model.eval()
+    assert torch.equal(loaded(input_ids=tokens).logits, trained(input_ids=tokens).logits)
+    assert loaded.config.use_cache is True
+    assert reader.eos_token_id == loaded.config.eos_token_id == 0
+    text = place.text.path.read_text()[:200]
+    assert reader.decode(reader(text)["input_ids"]) == text
+
+
+def test_its_manifest_tells_the_validation_loss_of_its_step(place: Place):
+    recorder = place.train(small.spec(training__max_steps=6))
+
+    measured = recorder.series("val/loss")
+    losses = {
+        step: manifest.verify(path)["val_loss"]
+        for step, path in manifest.steps(place.checkpoints).items()
+    }
+    assert losses == {3: None, 6: measured[6]}
+
+
+@pytest.fixture
+def parts(place: Place) -> Parts:
+    """A model that was never trained, with its optimizer."""
+    spec = small.spec()
+    model = models.build(spec.model, spec.runtime, torch.device("cpu"))
+    return Parts(
+        spec=spec,
+        data=[place.text.sha256],
+        model=model,
+        optimizer=optimizer.build(model, spec.training),
+        tokenizer=tokenizer.build("bytes", 300, []),
+        progress=Progress(),
+    )
+
+
+def save(checkpoints: Checkpoints, parts: Parts, losses: dict[int, float | None]) -> list[int]:
+    """Saves at the given steps; the steps that are still there."""
+    for step, loss in losses.items():
+        parts.progress.step = step
+        checkpoints.save(parts, loss)
+    return list(manifest.steps(checkpoints.directory))
+
+
+def test_the_newest_are_kept_and_the_best_besides(place: Place, parts: Parts):
+    checkpoints = Checkpoints(place.checkpoints, keep=2)
+
+    assert save(checkpoints, parts, {1: 5.0, 2: 3.0, 3: None, 4: 4.0, 5: 4.5}) == [2, 4, 5]
+
+
+def test_a_course_that_was_given_up_goes_once_a_new_one_is_saved(place: Place, parts: Parts):
+    checkpoints = Checkpoints(place.checkpoints, keep=3)
+    save(checkpoints, parts, {2: 1.0, 4: 0.5, 6: 0.1})
+
+    assert save(checkpoints, parts, {3: 2.0}) == [2, 3]
+
+
+def test_the_same_step_is_written_over(place: Place, parts: Parts):
+    checkpoints = Checkpoints(place.checkpoints, keep=3)
+    save(checkpoints, parts, {2: None})
+    damage(place.checkpoints / "step-2")
+
+    assert save(checkpoints, parts, {2: None}) == [2]
+    manifest.verify(place.checkpoints / "step-2")
+
+
+def test_leftovers_of_a_killed_trainer_are_swept(place: Place, parts: Parts):
+    (place.checkpoints / ".step-1.writing").mkdir(parents=True)
+    (place.checkpoints / ".step-1.writing" / "half").touch()
+
+    save(Checkpoints(place.checkpoints, keep=3), parts, {1: None})
+
+    assert [path.name for path in place.checkpoints.iterdir()] == ["step-1"]
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors", "manifest.json"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+    name: str, place: Place, parts: Parts
+):
+    save(Checkpoints(place.checkpoints, keep=3), parts, {1: None, 2: None, 3: None})
+    damage(place.checkpoints / "step-3", name)
+    lines: list[str] = []
+
+    found = newest_intact(place.checkpoints / "step-3", lines.append)
+
+    assert found == place.checkpoints / "step-2"
+    assert len(lines) == 1
+    assert "step-3" in lines[0]
+
+
+def test_a_checkpoint_that_is_gone_is_passed_over_too(place: Place, parts: Parts):
+    save(Checkpoints(place.checkpoints, keep=3), parts, {1: None})
+
+    assert newest_intact(place.checkpoints / "step-9", print) == place.checkpoints / "step-1"
+
+
+def test_where_none_is_intact_there_is_none(place: Place, parts: Parts):
+    save(Checkpoints(place.checkpoints, keep=3), parts, {1: None})
+    damage(place.checkpoints / "step-1")
+
+    assert newest_intact(place.checkpoints / "step-1", lambda line: None) is None
+
+
+def test_another_model_or_other_data_are_not_continued(place: Place, parts: Parts):
+    save(Checkpoints(place.checkpoints, keep=3), parts, {1: None})
+    wider = replace(parts, spec=small.spec(model__n_inner=32))
+    elsewhere = replace(parts, data=["another text"])
+
+    with pytest.raises(BadCheckpoint, match="another model"):
+        load(place.checkpoints / "step-1", wider)
+    with pytest.raises(BadCheckpoint, match="other data"):
+        load(place.checkpoints / "step-1", elsewhere)
+
+
+def test_loading_never_runs_code(place: Place, parts: Parts):
+    """A pickle that calls a function is refused, whoever wrote it into the checkpoint."""
+    save(Checkpoints(place.checkpoints, keep=3), parts, {1: None})
+    torch.save({"state": print}, place.checkpoints / "step-1" / "optimizer.pt")
+
+    with pytest.raises(pickle.UnpicklingError, match="print"):
+        load(place.checkpoints / "step-1", parts)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from llmhub.lib import manifest
+from llmhub.lib import metric_names as names
+from tests.training import small
+from tests.training.small import Place, Recorder
+from workers.training.errors import NotANumber
+from workers.training.schedule import learning_rate
+from workers.training.want import Want
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_a_model_learns(architecture: str, place: Place):
+    recorder = place.train(small.spec(architecture, training__max_steps=60, runtime__eval_every=30))
+
+    validation = recorder.series(names.VAL_LOSS.name)
+    assert validation[60] < validation[30] < validation[0] - 0.5
+
+
+def test_every_step_is_a_point_and_validation_starts_before_the_first(place: Place):
+    recorder = place.train(small.spec(training__max_steps=5, runtime__eval_every=2))
+
+    assert list(recorder.series(names.TRAIN_LOSS.name)) == [1, 2, 3, 4, 5]
+    assert list(recorder.series(names.VAL_LOSS.name)) == [0, 2, 4, 5]
+    assert recorder.step == 5
+
+
+def test_the_first_and_the_last_step_are_logged_whatever_the_interval(place: Place):
+    recorder = place.train(small.spec(training__max_steps=7, runtime__log_every=3))
+
+    assert list(recorder.series(names.TRAIN_LOSS.name)) == [1, 3, 6, 7]
+
+
+def test_a_point_carries_what_belongs_to_its_step(place: Place):
+    """8 sequences of 16 tokens a step."""
+    spec = small.spec(training__warmup_steps=4)
+    recorder = place.train(spec)
+
+    step, values = next((s, v) for s, v in recorder.points if names.TRAIN_LOSS.name in v and s == 3)
+    assert values[names.LEARNING_RATE.name] == learning_rate(spec.training, step - 1)
+    assert values[names.TOKENS.name] == 3 * 8 * 16
+    assert values[names.TRAIN_PERPLEXITY.name] == math.exp(values[names.TRAIN_LOSS.name])
+    assert values[names.TOKENS_PER_SECOND.name] > 0
+
+
+def test_accumulation_is_one_batch_in_parts(place: Place, another_place: Place):
+    """The same eight sequences at once or two at a time: the same loss and the same gradient."""
+    changes = {"model__dropout": 0.0, "training__max_steps": 1}
+    whole = place.train(small.spec(training__micro_batch_size=8, **changes))
+    parts = another_place.train(small.spec(training__micro_batch_size=2, **changes))
+
+    for name in (names.TRAIN_LOSS.name, names.GRAD_NORM.name):
+        assert parts.series(name)[1] == pytest.approx(whole.series(name)[1], rel=1e-5)
+
+
+def test_the_gradients_norm_is_that_before_clipping(place: Place):
+    """With plain gradients, a clipped step is at most rate x clip long."""
+    spec = small.spec(training__grad_clip=1e-3, training__max_steps=1)
+    trainer = place.trainer(spec, recorder := Recorder())
+    trainer.train()
+
+    assert recorder.series(names.GRAD_NORM.name)[1] > 0.1
+
+
+def test_bf16_computes_in_16_bits_and_keeps_weights_in_32(place: Place):
+    trainer = place.trainer(small.spec(runtime__precision="bf16"), recorder := Recorder())
+    trainer.train()
+
+    assert {p.dtype for p in trainer.model.parameters()} == {torch.float32}
+    assert math.isfinite(recorder.series(names.VAL_LOSS.name)[6])
+
+
+@pytest.mark.parametrize("want", [Want.STOP, Want.PAUSE, Want.TERMINATE])
+def test_it_leaves_at_the_steps_edge_with_a_checkpoint(want: Want, place: Place):
+    trainer = place.trainer(small.spec(), recorder := Recorder(leave_at=2, leaving=want))
+
+    assert trainer.train() is want
+    assert list(manifest.steps(place.checkpoints)) == [2]
+    assert list(recorder.series(names.TRAIN_LOSS.name)) == [1, 2]
+
+
+def test_it_leaves_even_before_the_first_step(place: Place):
+    trainer = place.trainer(small.spec(), Recorder(leave_at=0))
+
+    assert trainer.train() is Want.STOP
+    assert list(manifest.steps(place.checkpoints)) == [0]
+
+
+def test_a_loss_that_is_no_number_is_shown_and_ends_the_training(place: Place):
+    trainer = place.trainer(small.spec(), recorder := Recorder(leave_at=2))
+    trainer.train()
+    recorder.leave_at = None
+    with torch.no_grad():
+        next(trainer.model.parameters())[:] = math.inf
+
+    with pytest.raises(NotANumber, match="Step 3: the loss is nan .* Lower the learning rate"):
+        trainer.train()
+
+    assert math.isnan(recorder.series(names.TRAIN_LOSS.name)[3])
+    assert trainer.progress.step == 2
+    assert list(manifest.steps(place.checkpoints)) == [2]

@@ -1,0 +1,124 @@
+"""A run that is interrupted and resumed is, to the bit, the run that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from llmhub.lib import manifest
+from llmhub.lib import metric_names as names
+from tests.training import small
+from tests.training.small import Place, Recorder
+from workers.training.checkpoint import newest_intact
+
+MEASURED = (names.TRAIN_LOSS, names.GRAD_NORM, names.LEARNING_RATE, names.TOKENS, names.VAL_LOSS)
+
+
+def assert_same_end(first: Place, second: Place, step: int) -> None:
+    ends = [place.checkpoints / f"step-{step}" for place in (first, second)]
+    weights = [load_file(end / "model.safetensors") for end in ends]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    moments = [torch.load(end / "optimizer.pt", weights_only=True)["state"] for end in ends]
+    for index, state in moments[0].items():
+        assert all(torch.equal(value, moments[1][index][name]) for name, value in state.items())
+
+
+def measured(*recorders: Recorder) -> dict[str, dict[int, float]]:
+    """All values by name and step, the later recorders' over the earlier ones'."""
+    return {
+        metric.name: {k: v for r in recorders for k, v in r.series(metric.name).items()}
+        for metric in MEASURED
+    }
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+@pytest.mark.parametrize("leave_at", [3, 4])
+def test_half_and_half_is_the_whole(
+    architecture: str, leave_at: int, place: Place, another_place: Place
+):
+    """With dropout and accumulation, at a regular checkpoint and between two."""
+    spec = small.spec(architecture, training__max_steps=8, training__warmup_steps=2)
+    whole = place.train(spec)
+
+    first = another_place.train(spec, leave_at=leave_at)
+    torch.rand(7)  # another process, other draws
+    second = Recorder()
+    resumed = another_place.trainer(
+        spec, second, another_place.checkpoints / f"step-{leave_at}"
+    )
+    resumed.train()
+
+    assert second.lines.count(f"Resumed from step-{leave_at}") == 1
+    assert min(second.series(names.TRAIN_LOSS.name)) == leave_at + 1
+    assert measured(first, second) == measured(whole)
+    assert_same_end(place, another_place, step=8)
+
+
+def test_from_a_damaged_checkpoint_it_goes_back_to_the_one_before(
+    place: Place, another_place: Place
+):
+    spec = small.spec(training__max_steps=8, runtime__checkpoint_every=2)
+    place.train(spec)
+    another_place.train(spec, leave_at=4)
+    newest = another_place.checkpoints / "step-4"
+    (newest / "model.safetensors").write_bytes(b"")
+
+    recorder = Recorder()
+    another_place.trainer(spec, recorder, newest).train()
+
+    assert [line for line in recorder.lines if "step-4: model.safetensors has changed" in line]
+    assert list(recorder.series(names.TRAIN_LOSS.name)) == [3, 4, 5, 6, 7, 8]
+    assert_same_end(place, another_place, step=8)
+
+
+def test_a_finished_run_that_is_resumed_is_finished(place: Place):
+    spec = small.spec()
+    place.train(spec)
+    before = manifest.digest(place.checkpoints / "step-6")
+
+    place.trainer(spec, Recorder(), place.checkpoints / "step-6").train()
+
+    assert manifest.digest(place.checkpoints / "step-6") == before
+
+
+def test_kill_9_in_the_middle_of_a_checkpoint_costs_the_steps_since_the_last(
+    place: Place, another_place: Place
+):
+    spec = small.spec(training__max_steps=60, runtime__checkpoint_every=1, runtime__eval_every=20)
+    attempt = another_place.attempt(spec, hub_url="http://127.0.0.1:9")
+    kill_while_writing(attempt.path, another_place.checkpoints)
+
+    steps = manifest.steps(another_place.checkpoints)
+    assert all(manifest.verify(path)["step"] == step for step, path in steps.items())
+    newest = newest_intact(steps[max(steps)], print)
+    resumed = Recorder()
+    another_place.trainer(spec, resumed, newest).train()
+
+    assert min(resumed.series(names.TRAIN_LOSS.name)) == max(steps) + 1
+    whole = place.train(spec)
+    assert measured(resumed)[names.TRAIN_LOSS.name].items() <= (
+        measured(whole)[names.TRAIN_LOSS.name].items()
+    )
+    assert_same_end(place, another_place, step=60)
+
+
+def kill_while_writing(attempt: Path, checkpoints: Path) -> None:
+    """Kills at the first sight of an unfinished checkpoint after the fifth step."""
+    command = [sys.executable, "-m", "workers.training.run", str(attempt)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=dict(os.environ)) as trainer:
+        while trainer.poll() is None:
+            unfinished = list(checkpoints.glob(".step-*.writing/*"))
+            if unfinished and max(manifest.steps(checkpoints), default=0) >= 5:
+                trainer.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.001)
+    assert trainer.returncode == -signal.SIGKILL
