@@ -1,4 +1,4 @@
-"""Work that is done again and again by a process that lives long, whatever happens to the database."""
+"""Work that a long-lived process does again and again, whatever happens to the database."""
 
 from __future__ import annotations
 

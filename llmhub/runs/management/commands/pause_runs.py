@@ -1,4 +1,4 @@
-"""Before the hub goes down: every run writes a checkpoint and pauses, to go on at the next start."""
+"""Before the hub goes down: runs write a checkpoint and pause, to go on at the next start."""
 
 from __future__ import annotations
 
