@@ -13,7 +13,10 @@ from llmhub.api.operations import router
 from llmhub.runs.launch import LaunchRefused
 
 # Points come in through a plain view (`metrics.views`), as the path is hot; described here by hand.
-COLUMN = {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]}}
+COLUMN = {
+    "type": "array",
+    "items": {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]},
+}
 POINTS = {
     "post": {
         "operationId": "append_points",

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from ninja import Header, Query, Router
+from ninja import HeaderEx, P, QueryEx, Router, Status
 from ninja.errors import HttpError
 
 from llmhub.accounts.models import ApiToken
@@ -30,6 +30,15 @@ from llmhub.runs.models import Run
 from llmhub.runs.states import State
 
 router = Router()
+
+IdempotencyKey = HeaderEx[
+    str | None,
+    P(
+        alias="Idempotency-Key",
+        max_length=100,
+        description="Repeating a launch with the same key returns the run of the first time.",
+    ),
+]
 
 
 def token(request: HttpRequest) -> ApiToken:
@@ -91,13 +100,8 @@ def list_datasets(request: HttpRequest) -> list[DatasetOut]:
 def launch_run(
     request: HttpRequest,
     body: LaunchIn,
-    idempotency_key: str | None = Header(  # noqa: B008
-        None,
-        alias="Idempotency-Key",
-        max_length=100,
-        description="Repeating a launch with the same key returns the run of the first time.",
-    ),
-) -> tuple[int, RunOut]:
+    idempotency_key: IdempotencyKey = None,
+) -> Status[RunOut]:
     project = token(request).project
     recipe_slug, dataset_slug = (text.partition("@")[0] for text in (body.recipe, body.dataset))
     recipes = RecipeVersion.objects.filter(
@@ -114,15 +118,15 @@ def launch_run(
         name=body.name,
         idempotency_key=idempotency_key,
     )
-    return 201, RunOut.of(run_of(request, run.pk))
+    return Status(201, RunOut.of(run_of(request, run.pk)))
 
 
 @router.get("/runs", response=RunsOut, auth=READ)
 def list_runs(
     request: HttpRequest,
     state: State | None = None,
-    limit: int = Query(50, ge=1, le=500),  # noqa: B008
-    offset: int = Query(0, ge=0, le=10**9),  # noqa: B008
+    limit: QueryEx[int, P(ge=1, le=500)] = 50,
+    offset: QueryEx[int, P(ge=0, le=10**9)] = 0,
 ) -> RunsOut:
     """Newest first."""
     rows = runs_of(request)
@@ -139,7 +143,7 @@ def get_run(request: HttpRequest, run_id: int) -> RunOut:
 
 @router.post("/runs/{int:run_id}/stop", response=RunOut, auth=LAUNCH)
 def stop_run(request: HttpRequest, run_id: int) -> RunOut:
-    """Asks the run to stop at its next step edge, with a checkpoint. Repeating it changes nothing."""
+    """Stops the run at its next step edge, with a checkpoint. Repeating it changes nothing."""
     services.stop(run_of(request, run_id))
     return RunOut.of(run_of(request, run_id))
 
@@ -148,7 +152,7 @@ def stop_run(request: HttpRequest, run_id: int) -> RunOut:
 def get_metrics(
     request: HttpRequest,
     run_id: int,
-    names: str = Query("", description="Comma-separated; without it every metric."),  # noqa: B008
-) -> dict[str, Any]:
+    names: QueryEx[str, P(description="Comma-separated; without it every metric.")] = "",
+) -> query.Snapshot:
     wanted = [name for name in names.split(",") if name] or None
     return query.points(run_of(request, run_id), names=wanted)

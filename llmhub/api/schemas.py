@@ -124,7 +124,9 @@ class MetricsOut(Schema):
     run: int
     epoch: int
     rev: int
-    thinned: bool = Field(False, description="Long curves keep every extreme value, not every point.")
+    thinned: bool = Field(
+        False, description="Long curves keep every extreme value, not every point."
+    )
     columns: ColumnsOut
 
 

@@ -187,3 +187,9 @@ def test_the_description_lists_every_operation():
         "/api/v1/runs/{run_id}/metrics",
         "/api/v1/runs/{run_id}/points",
     }
+
+
+def test_a_page_beyond_its_bounds_is_refused_by_name(script):
+    answer = script.get("/runs?limit=0")
+    assert answer.status_code == 422
+    assert "limit" in answer.json()["fields"]

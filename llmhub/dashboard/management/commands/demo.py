@@ -69,16 +69,14 @@ def worker_alive() -> bool:
 
 def demo_run(project: Project, learning_rate: float) -> Run:
     """Launched once per project and learning rate, however often the command is typed."""
-    admin = User.objects.filter(
-        memberships__project=project, memberships__role=Role.ADMIN
-    ).order_by("pk")
+    admins = User.objects.filter(memberships__project=project, memberships__role=Role.ADMIN)
     data = DatasetVersion.objects.filter(dataset__project=project).order_by("dataset", "-number")
     version = data.first()
     if version is None:
         raise CommandError("The project has no dataset to train on: upload one first.")
     recipe = RecipeVersion.objects.filter(recipe__slug="gpt2-125m").latest("number")
     return launch(
-        user=admin.first(),
+        user=admins.earliest("pk"),
         project=project,
         recipe_version=recipe,
         scale=Scale.SMOKE,
