@@ -61,3 +61,14 @@ def _two(whole: int, large: int, large_text: str, small: int, small_text: str) -
     first, rest = divmod(whole, large)
     second = rest // small
     return f"{large_text % first} {small_text % second}" if second else large_text % first
+
+
+def binary(size: float | None) -> str:
+    """Bytes in powers of 1024: 8589934592 -> 8 GiB."""
+    if size is None:
+        return ""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{_significant(size, 3)} {unit}"
+        size /= 1024
+    return f"{_significant(size, 3)} TiB"

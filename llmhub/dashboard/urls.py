@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from llmhub.dashboard import views
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("runs/", views.runs, name="runs"),
+    path("compare/", views.compare, name="compare"),
+]

@@ -17,6 +17,16 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// <button data-opens="id"> opens a dialog; a form with data-closes-dialog closes the one it is in.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens).showModal();
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("[data-closes-dialog]")) event.target.closest("dialog").close();
+});
+
 function refreshTimes() {
   const now = Date.now();
   for (const time of document.querySelectorAll("time[data-relative]")) {

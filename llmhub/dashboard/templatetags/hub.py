@@ -85,3 +85,61 @@ def ago(moment: datetime | None) -> str:
 @register.filter
 def get(mapping: dict[Any, Any], key: Any) -> Any:
     return mapping.get(key)
+
+
+@register.filter
+def run_duration(row: Any) -> float | None:
+    """Seconds from the start of a run or an attempt to its end, or to now."""
+    if row.started_at is None:
+        return None
+    return ((row.ended_at or timezone.now()) - row.started_at).total_seconds()
+
+
+@register.filter
+def config_value(value: Any) -> str:
+    """A value of a configuration, as a person would type it."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {share:g}" for name, share in value.items())
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+@register.filter
+def comma(values: list[float] | None) -> str:
+    """Numbers for a data- attribute: the same in every language."""
+    return ",".join(plain(value) for value in values or ())
+
+
+@register.filter
+def plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}"
+
+
+@register.inclusion_tag("components/sort_header.html", takes_context=True)
+def sort_header(
+    context: dict[str, Any], first: str, label: str, numeric: bool = False
+) -> dict[str, Any]:
+    """A column's head: sorts by it, `first` as named, and the other way round when asked again."""
+    name = first.removeprefix("-")
+    current = context["sort"]
+    order = ""
+    target = first
+    if current.name == name:
+        order = "descending" if current.descending else "ascending"
+        target = name if current.descending else f"-{name}"
+    query = context["request"].GET.copy()
+    query.pop("page", None)
+    query["sort"] = target
+    url = f"{context['request'].path}?{query.urlencode()}"
+    return {"url": url, "label": label, "order": order, "numeric": numeric}
+
+
+@register.filter
+def binary(size: int | None) -> str:
+    """Bytes of memory or disk, in the powers of 1024 in which machines are sold."""
+    return numbers.binary(size)

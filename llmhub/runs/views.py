@@ -1,0 +1,73 @@
+"""The page of a run and what a person may ask of it; the page of the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from llmhub.accounts import access
+from llmhub.accounts.models import Role
+from llmhub.accounts.requests import HubRequest
+from llmhub.runs import machines, page, services
+from llmhub.runs.models import Run
+
+# The parts of the page that are fetched again when the run moves, by their id in it.
+PARTS = {
+    "run-head": "runs/_head.html",
+    "run-checkpoints": "runs/_checkpoints.html",
+    "run-attempts": "runs/_attempts.html",
+}
+
+
+@require_safe
+@login_required
+def run(request: HubRequest, run_id: int) -> HttpResponse:
+    found = access.get(request.user, page.runs(), pk=run_id)
+    context = page.context(request.user, found)
+    part = PARTS.get(request.htmx.target or "")
+    if part:
+        return render(request, part, context)
+    context |= {"titles": page.metric_titles(), "config": page.config_groups(found)}
+    return render(request, "runs/run.html", context)
+
+
+@require_POST
+@login_required
+def run_stop(request: HubRequest, run_id: int) -> HttpResponse:
+    return ask(request, run_id, services.stop)
+
+
+@require_POST
+@login_required
+def run_pause(request: HubRequest, run_id: int) -> HttpResponse:
+    return ask(request, run_id, services.pause)
+
+
+@require_POST
+@login_required
+def run_resume(request: HubRequest, run_id: int) -> HttpResponse:
+    return ask(request, run_id, services.resume)
+
+
+def ask(
+    request: HubRequest, run_id: int, wish: Callable[[Run], services.Effect]
+) -> HttpResponse:
+    found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
+    effect = wish(found)
+    said = messages.info if effect == services.Effect.UNCHANGED else messages.success
+    said(request, effect.label)
+    if not request.htmx:
+        return redirect("run", run_id)
+    return render(request, "runs/_asked.html", page.context(request.user, found))
+
+
+@require_safe
+@login_required
+def workers(request: HubRequest) -> HttpResponse:
+    context = {"machines": machines.overview(request.user)}
+    return render(request, "runs/_workers.html" if request.htmx else "runs/workers.html", context)

@@ -1,0 +1,69 @@
+// Rows of runs that move by themselves: state, progress, figures, sparkline.
+// A run that is not among them calls for the list again ("runs-changed").
+import { watch } from "../live.js";
+import { figure } from "../lib/format.js";
+
+class LiveRuns extends HTMLElement {
+  connectedCallback() {
+    this.states = JSON.parse(document.getElementById("run-states").textContent);
+    this.stop = watch(this.dataset.topics.split(" "), (message) => this.receive(message), {
+      onState: (state) => state === "live" && this.joined(),
+    });
+  }
+
+  disconnectedCallback() {
+    this.stop();
+  }
+
+  joined() {
+    if (this.wasJoined) this.callForRows();
+    this.wasJoined = true;
+  }
+
+  callForRows() {
+    this.dispatchEvent(new CustomEvent("runs-changed", { bubbles: true }));
+  }
+
+  receive(message) {
+    const rows = this.querySelectorAll(`[data-run="${Number(message.run)}"]`);
+    if (message.type === "run" && !rows.length) this.callForRows();
+    for (const row of rows) {
+      if (message.type === "run") this.showState(row, message);
+      if (message.type === "summary") this.showFigures(row, message);
+    }
+  }
+
+  showState(row, { state, step }) {
+    const badge = row.querySelector(".state");
+    const ended = !badge.classList.contains(`state-${state}`) && this.dataset.reload === "states";
+    badge.className = `state state-${state}`;
+    badge.textContent = this.states[state] ?? state;
+    this.showStep(row, step);
+    if (ended) this.callForRows();
+  }
+
+  showStep(row, step) {
+    const bar = row.querySelector("progress");
+    if (bar && step > bar.value) bar.value = step;
+  }
+
+  showFigures(row, { last, step }) {
+    this.showStep(row, step);
+    for (const cell of row.querySelectorAll("[data-figure]")) {
+      const value = last[cell.dataset.figure];
+      if (value !== undefined) this.showFigure(cell, Number(value));
+    }
+    if ("train/loss" in last) row.querySelector("run-sparkline")?.push(step, Number(last["train/loss"]));
+  }
+
+  // A cell with data-best keeps the lowest value there was.
+  showFigure(cell, value) {
+    if ("best" in cell.dataset) {
+      if (value >= Number(cell.dataset.best || Infinity)) return;
+      cell.dataset.best = value;
+    }
+    cell.textContent = figure(value);
+  }
+}
+
+customElements.define("live-runs", LiveRuns);

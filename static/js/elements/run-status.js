@@ -1,0 +1,71 @@
+// The head of a run's page: moves with each step, and is fetched again when the run's state changes.
+import { watch } from "../live.js";
+import { compact, duration, figure } from "../lib/format.js";
+import { format, gettext, locale } from "../lib/i18n.js";
+
+const TICK_MS = 1000;
+const COUNTED = new Set(["train/tokens_per_second"]);
+
+class RunStatus extends HTMLElement {
+  connectedCallback() {
+    this.runId = Number(this.dataset.runId);
+    this.total = Number(this.dataset.totalSteps);
+    this.followPoints = (event) => event.detail.runId === this.runId && this.showPoints(event.detail);
+    document.addEventListener("points-drawn", this.followPoints);
+    this.stop = watch([this.dataset.topic], (message) => this.receive(message), {
+      onState: (state) => state === "live" && this.joined(),
+    });
+    this.clock = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("points-drawn", this.followPoints);
+    this.stop();
+    clearInterval(this.clock);
+  }
+
+  // The page may be older than the run's last move: the first time too.
+  joined() {
+    if (this.wasJoined) this.refresh();
+    this.wasJoined = true;
+  }
+
+  receive(message) {
+    if (message.type !== "run") return;
+    this.showStep(message.step);
+    const { state, want } = this.dataset;
+    if (message.state !== state || message.want !== want) this.refresh();
+  }
+
+  refresh() {
+    htmx.ajax("GET", this.dataset.url, { source: this, target: this, swap: "outerHTML" });
+  }
+
+  showPoints({ stream, lastStep, secondsLeft }) {
+    this.showStep(lastStep);
+    for (const place of this.querySelectorAll("[data-figure]")) {
+      const column = stream.column(place.dataset.figure);
+      if (!column?.length) continue;
+      const write = COUNTED.has(place.dataset.figure) ? compact : figure;
+      place.textContent = write(column.lastValue);
+    }
+    const moving = this.dataset.state === "running" && secondsLeft !== null;
+    const text = format(gettext("about {time} left"), { time: duration(secondsLeft ?? 0) });
+    this.querySelector("[data-left]").textContent = moving && secondsLeft > 0 ? text : "";
+  }
+
+  // The points and the machine's reports do not come in one order: a step never goes back by itself.
+  showStep(step) {
+    const bar = this.querySelector("progress");
+    const now = Math.min(Math.max(step ?? 0, bar.value), this.total);
+    bar.value = now;
+    this.querySelector("[data-step]").textContent = now.toLocaleString(locale());
+  }
+
+  tick() {
+    const place = this.querySelector("[data-since]");
+    if (place) place.textContent = duration((Date.now() - Date.parse(place.dataset.since)) / 1000);
+  }
+}
+
+customElements.define("run-status", RunStatus);

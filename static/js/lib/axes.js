@@ -1,0 +1,20 @@
+// How the x axis of a chart is labelled, and in which unit time is told.
+import { gettext } from "./i18n.js";
+
+const UNITS = [
+  { seconds: 86400, title: () => gettext("Days since the first point") },
+  { seconds: 3600, title: () => gettext("Hours since the first point") },
+  { seconds: 60, title: () => gettext("Minutes since the first point") },
+  { seconds: 1, title: () => gettext("Seconds since the first point") },
+];
+
+// The largest unit of which `span` seconds hold at least two.
+const timeUnit = (span) => UNITS.find(({ seconds }) => span >= 2 * seconds) ?? UNITS.at(-1);
+
+// {title, divisor} for an axis ("step", "tokens" or "time") on which curves reach up to `last`.
+export function describeAxis(axis, last) {
+  if (axis === "tokens") return { title: gettext("Tokens seen"), divisor: 1 };
+  if (axis === "step") return { title: gettext("Step"), divisor: 1 };
+  const unit = timeUnit(last);
+  return { title: unit.title(), divisor: unit.seconds };
+}

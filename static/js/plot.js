@@ -1,0 +1,169 @@
+// A plotly chart that follows the page: its theme, its size, its language, and no faster than it paints.
+import { locale } from "./lib/i18n.js";
+import { lineTrace, oddTrace } from "./lib/traces.js";
+
+// Longer than this in one frame, and scrolling would stutter: the rest waits for the next one.
+const FRAME_MS = 20;
+
+const waiting = new Set();
+let frame = null;
+
+function schedule(plot) {
+  waiting.add(plot);
+  frame ??= requestAnimationFrame(drawWaiting);
+}
+
+function drawWaiting(start) {
+  frame = null;
+  for (const plot of waiting) {
+    waiting.delete(plot);
+    plot.drawNow();
+    if (performance.now() - start > FRAME_MS) break;
+  }
+  if (waiting.size) frame = requestAnimationFrame(drawWaiting);
+}
+
+// The value of a colour token in the theme of the moment.
+function colour(probe, token) {
+  probe.style.color = `var(${token})`;
+  return getComputedStyle(probe).color;
+}
+
+function separators() {
+  const parts = new Intl.NumberFormat(locale()).formatToParts(12345.6);
+  const of = (type, otherwise) => parts.find((part) => part.type === type)?.value ?? otherwise;
+  return of("decimal", ".") + of("group", " ");
+}
+
+const CONFIG = {
+  displaylogo: false,
+  displayModeBar: "hover",
+  modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  doubleClick: "reset",
+  // Would ask another server; our Content-Security-Policy forbids it anyway.
+  showSendToCloud: false,
+};
+
+const touch = matchMedia("(pointer: coarse)");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function axis(theme, more) {
+  return {
+    gridcolor: theme.line,
+    linecolor: theme.line,
+    tickcolor: theme.line,
+    zeroline: false,
+    automargin: true,
+    exponentformat: "SI",
+    minexponent: 4,
+    ...more,
+    title: { text: more.title, font: { size: 12, color: theme.muted }, standoff: 6 },
+  };
+}
+
+function layout(theme, { xTitle, yTitle, logX, logY, legend, revision, hasOdd }) {
+  return {
+    autosize: true,
+    margin: { l: 48, r: 14, t: legend ? 30 : 10, b: 40 },
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+    font: { family: theme.font, size: 12, color: theme.muted },
+    separators: separators(),
+    hovermode: "x unified",
+    hoverlabel: { bgcolor: theme.raised, bordercolor: theme.line, font: { color: theme.ink } },
+    dragmode: touch.matches ? false : "zoom",
+    // Zoom and hidden curves stay through redraws, until the axes mean something else.
+    uirevision: revision,
+    showlegend: legend,
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: theme.ink } },
+    xaxis: axis(theme, { title: xTitle, type: logX ? "log" : "linear" }),
+    yaxis: axis(theme, { title: yTitle, type: logY ? "log" : "linear" }),
+    ...(hasOdd && {
+      yaxis2: { overlaying: "y", range: [0, 1.02], visible: false, fixedrange: true },
+    }),
+  };
+}
+
+export class Plot {
+  #root;
+  #probe = document.createElement("span");
+  #content = null;
+  #visible = false;
+  #dirty = false;
+  #seen = new IntersectionObserver(([entry]) => this.#see(entry.isIntersecting), {
+    rootMargin: "200px",
+  });
+  #sized = new ResizeObserver(() => this.#resize());
+  #redraw = () => this.update(this.#content);
+
+  constructor(root, { onDrawn = () => {} } = {}) {
+    this.#root = root;
+    this.onDrawn = onDrawn;
+    this.#probe.hidden = true;
+    root.after(this.#probe);
+    this.#seen.observe(root);
+    this.#sized.observe(root);
+    document.addEventListener("theme-changed", this.#redraw);
+    dark.addEventListener("change", this.#redraw);
+  }
+
+  // `content`: {lines: [{id, name, x, y, colour, dash, divisor, hidden}], label, xTitle, yTitle,
+  // logX, logY, legend, revision}. Drawn with the next frame in which the chart can be seen.
+  update(content) {
+    this.#content = content;
+    this.#dirty = content !== null;
+    if (this.#dirty && this.#visible) schedule(this);
+  }
+
+  drawNow() {
+    if (!this.#dirty || !this.#root.isConnected) return;
+    this.#dirty = false;
+    const content = this.#content;
+    const traces = this.#traces(content.lines.filter((line) => !line.hidden));
+    const hasOdd = traces.some((trace) => trace.yaxis === "y2");
+    this.#root.setAttribute("aria-label", content.label);
+    Plotly.react(this.#root, traces, layout(this.#theme(), { ...content, hasOdd }), CONFIG);
+    this.onDrawn(traces);
+  }
+
+  destroy() {
+    waiting.delete(this);
+    this.#seen.disconnect();
+    this.#sized.disconnect();
+    document.removeEventListener("theme-changed", this.#redraw);
+    dark.removeEventListener("change", this.#redraw);
+    this.#probe.remove();
+    Plotly.purge(this.#root);
+  }
+
+  #traces(lines) {
+    return lines
+      .flatMap((line) => {
+        const shade = colour(this.#probe, line.colour);
+        return [lineTrace(line, shade), oddTrace(line, shade)];
+      })
+      .filter(Boolean);
+  }
+
+  #theme() {
+    const of = (token) => colour(this.#probe, token);
+    return {
+      ink: of("--ink"),
+      muted: of("--ink-muted"),
+      line: of("--line"),
+      raised: of("--raised"),
+      font: getComputedStyle(this.#root).fontFamily,
+    };
+  }
+
+  #see(visible) {
+    this.#visible = visible;
+    if (visible && this.#dirty) schedule(this);
+  }
+
+  #resize() {
+    if (this.#root.offsetWidth && this.#root.classList.contains("js-plotly-plot")) {
+      Plotly.Plots.resize(this.#root);
+    }
+  }
+}

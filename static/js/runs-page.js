@@ -1,0 +1,4 @@
+// The elements of the pages with rows of runs.
+import "./elements/live-runs.js";
+import "./elements/run-picker.js";
+import "./elements/run-sparkline.js";
