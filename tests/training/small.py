@@ -138,9 +138,7 @@ class Place:
             "run_id": 1,
             "hub_url": hub_url,
             "spec": specs.dump(spec),
-            "data": [
-                {"path": str(self.text.path), "sha256": self.text.sha256, "format": "text"}
-            ],
+            "data": [{"path": str(self.text.path), "sha256": self.text.sha256, "format": "text"}],
             "token_cache": str(self.root / "tokens"),
             "resume_from": str(resume_from) if resume_from else None,
         }

@@ -52,9 +52,7 @@ def test_half_and_half_is_the_whole(
     first = another_place.train(spec, leave_at=leave_at)
     torch.rand(7)  # another process, other draws
     second = Recorder()
-    resumed = another_place.trainer(
-        spec, second, another_place.checkpoints / f"step-{leave_at}"
-    )
+    resumed = another_place.trainer(spec, second, another_place.checkpoints / f"step-{leave_at}")
     resumed.train()
 
     assert second.lines.count(f"Resumed from step-{leave_at}") == 1

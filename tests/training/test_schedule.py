@@ -10,7 +10,9 @@ from workers.training.schedule import learning_rate
 
 def rates(**changes: Any) -> list[float]:
     changes = {"learning_rate": 1.0, "min_lr": 0.2, "warmup_steps": 2, "max_steps": 6} | changes
-    training = small.spec(**{f"training__{name}": value for name, value in changes.items()}).training
+    training = small.spec(
+        **{f"training__{name}": value for name, value in changes.items()}
+    ).training
     return [learning_rate(training, step) for step in range(training.max_steps + 1)]
 
 

@@ -76,30 +76,33 @@ def _train(
 def _ending_of(training: Callable[[], Ending]) -> Ending:
     try:
         return training()
-    except TrainingError as error:
-        return _said(error)
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        return _said(_out_of_memory(error))
-    except Exception as error:
-        # On the CPU, torch has no class of its own for this.
-        if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
-            return _said(_out_of_memory(error))
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            return _said(DiskFull(f"The disk is full: {error}"))
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the attempt has a result
+        return _ending_with(error)
+
+
+def _ending_with(error: Exception) -> Ending:
+    known = _known(error)
+    if known is None:
+        traceback.print_exception(error, file=sys.stdout)
         return Ending("failed", CRASHED, traceback.format_exception_only(error)[-1].strip())
+    print(f"{known.outcome}: {known}", flush=True)
+    return Ending(known.outcome, known.cause, str(known))
 
 
-def _out_of_memory(error: BaseException) -> OutOfMemory:
-    return OutOfMemory(
-        "The device has not enough memory. Take a smaller micro-batch, a shorter context, "
-        f"activation checkpointing or bf16. ({error})"
-    )
-
-
-def _said(error: TrainingError) -> Ending:
-    print(f"{error.outcome}: {error}", flush=True)
-    return Ending(error.outcome, error.cause, str(error))
+def _known(error: Exception) -> TrainingError | None:
+    """What a person can do something about; None for a fault of ours."""
+    if isinstance(error, TrainingError):
+        return error
+    # On the CPU, torch has no class of its own for this.
+    no_memory = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    if no_memory or isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return OutOfMemory(
+            "The device has not enough memory. Take a smaller micro-batch, a shorter context, "
+            f"activation checkpointing or bf16. ({error})"
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return DiskFull(f"The disk is full: {error}")
+    return None
 
 
 if __name__ == "__main__":
