@@ -90,4 +90,6 @@ def store(file: File[bytes], sha256: str) -> str:
 
 
 def slug_of(name: str) -> str:
-    return slugify(name)[:80] or "dataset"
+    slug = slugify(name)[:80] or "dataset"
+    # `new` is the address of the form.
+    return f"{slug}-1" if slug == "new" else slug

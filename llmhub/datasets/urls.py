@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from llmhub.datasets import views
+
+urlpatterns = [
+    path("datasets/", views.datasets, name="datasets"),
+    path("datasets/new/", views.dataset_new, name="dataset_new"),
+    path("datasets/<slug:slug>/", views.dataset, name="dataset"),
+]

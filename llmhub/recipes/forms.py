@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from pydantic import ValidationError
 
 from llmhub.recipes import specs
-from llmhub.recipes.fields import KIND, Field, describe
+from llmhub.recipes.fields import KIND, Field, describe_values
 from llmhub.recipes.problems import explain
 
 GROUPS = {
@@ -34,7 +34,8 @@ def shown(value: Any) -> str:
         return ""
     if isinstance(value, dict):
         return "\n".join(f"{name} = {share!r}" for name, share in value.items())
-    return repr(value) if isinstance(value, float) else str(value)
+    # 6e-05 is how Python writes it, 6e-5 how people do.
+    return repr(value).replace("e-0", "e-") if isinstance(value, float) else str(value)
 
 
 def typed(field: Field, text: str) -> Any:
@@ -85,7 +86,8 @@ def form_field(field: Field) -> forms.Field:
     if field.choices and len(field.types) == 1:
         return forms.ChoiceField(choices=[(c, c) for c in field.choices], **common)
     if is_mix(field):
-        return forms.CharField(widget=forms.Textarea({"rows": 8, "spellcheck": "false"}), **common)
+        common["help_text"] += " " + _("One per line: name = share.")
+        return forms.CharField(widget=forms.Textarea({"rows": 3, "spellcheck": "false"}), **common)
     return forms.CharField(widget=forms.TextInput(text_attributes(field)), **common)
 
 
@@ -94,6 +96,14 @@ def text_attributes(field: Field) -> dict[str, str]:
     if field.types == (int,):
         attributes["inputmode"] = "numeric"
     return attributes
+
+
+@dataclass(frozen=True)
+class FieldErrors:
+    name: str
+    field_id: str
+    label: str
+    reasons: list[str]
 
 
 @dataclass(frozen=True)
@@ -117,53 +127,60 @@ class SpecField:
         return f"field-{self.bound.name.replace('.', '-')}"
 
 
+def editable(flat: Mapping[str, Any]) -> dict[str, Field]:
+    """The fields that a person may change, in the order of the form."""
+    return {name: field for name, field in describe_values(flat).items() if name not in KIND}
+
+
+def read(known: Mapping[str, Field], data: Mapping[str, Any]) -> dict[str, Any]:
+    """All values as a person posted them, whether they are sound or not."""
+    return {
+        name: name in data if bool in field.types else typed(field, str(data.get(name, "")))
+        for name, field in known.items()
+    }
+
+
+def differing(values: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value != reference.get(name)}
+
+
 class SpecForm(forms.Form):
-    """The values of a spec as text, against a reference that says what was changed."""
+    """The values of a spec as text, against a flattened reference that says what was changed."""
 
     def __init__(
         self,
-        reference: specs.Spec,
-        *args: Any,
+        reference: Mapping[str, Any],
+        data: Mapping[str, Any] | None = None,
+        *,
         values: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        initial: Mapping[str, Any] | None = None,
     ) -> None:
-        self.reference = specs.flatten(specs.dump(reference))
-        self.known = {
-            name: field for name, field in describe(reference).items() if name not in KIND
-        }
+        self.reference = reference
+        self.known = editable(reference)
         self.spec: specs.Spec | None = None
-        initial = {name: shown(value) for name, value in (values or self.reference).items()}
-        initial |= {
-            name: (values or self.reference)[name]
-            for name, field in self.known.items()
-            if bool in field.types
-        }
-        super().__init__(*args, initial=initial | kwargs.pop("initial", {}), **kwargs)
+        super().__init__(data, initial={**self.as_initial(values or reference), **(initial or {})})
         self.fields.update({name: form_field(field) for name, field in self.known.items()})
 
-    def typed_values(self) -> dict[str, Any]:
-        """All values as the person has them now, whether they are sound or not."""
+    def as_initial(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            name: typed(field, str(self.data.get(self.add_prefix(name), "")))
-            if bool not in field.types
-            else self.add_prefix(name) in self.data
-            for name, field in self.known.items()
+            name: value if isinstance(value, bool) else shown(value)
+            for name, value in values.items()
         }
 
-    def overrides(self) -> dict[str, Any]:
-        """What the person has changed of the reference."""
-        if not self.is_bound:
-            return {}
+    def changed_values(self) -> dict[str, Any]:
+        values = read(self.known, self.data) if self.is_bound else self.unbound_values()
+        return differing(values, self.reference)
+
+    def unbound_values(self) -> dict[str, Any]:
         return {
-            name: value
-            for name, value in self.typed_values().items()
-            if value != self.reference.get(name)
+            name: self.initial[name] if bool in field.types else typed(field, self.initial[name])
+            for name, field in self.known.items()
         }
 
     def clean(self) -> dict[str, Any]:
         kind = {name: value for name, value in self.reference.items() if name in KIND}
         try:
-            self.spec = specs.parse(specs.nest(kind | self.typed_values()))
+            self.spec = specs.parse(specs.nest(kind | read(self.known, self.data)))
         except ValidationError as error:
             self.blame(explain(error, self.known))
         return self.cleaned_data
@@ -171,18 +188,38 @@ class SpecForm(forms.Form):
     def blame(self, errors: Mapping[str, list[str]]) -> None:
         """Puts reasons beside their fields, and above the form where there is no such field."""
         for name, reasons in errors.items():
-            for reason in reasons:
-                self.add_error(name if name in self.fields else None, reason)
+            place = name if name in self.fields else None
+            if place is None or not self.has_error(place):
+                self.add_error(place, reasons)
+
+    def error_list(self) -> list[FieldErrors]:
+        """For the summary above the form, which links to the fields."""
+        return [
+            self.errors_of(name, [str(r) for r in reasons]) for name, reasons in self.errors.items()
+        ]
+
+    def errors_of(self, name: str, reasons: list[str]) -> FieldErrors:
+        if name not in self.fields or self[name].is_hidden:
+            return FieldErrors("", "", "", reasons)
+        return FieldErrors(name, self[name].id_for_label, str(self[name].label), reasons)
 
     def groups(self) -> list[Group]:
-        changed = self.overrides()
+        changed = self.changed_values()
         return [self.group(name, str(title), changed) for name, title in GROUPS.items()]
+
+    def replace_posted(self, name: str, value: str) -> None:
+        data: Any = self.data.copy()  # type: ignore[attr-defined]
+        data[name] = value
+        self.data = data
 
     def group(self, name: str, title: str, changed: Mapping[str, Any]) -> Group:
         fields = [
-            SpecField(self[field.name], _(field.unit) if field.unit else "", field.name in changed)
+            self.spec_field(field, field.name in changed)
             for field in self.known.values()
             if field.group == name
         ]
         calls = any(field.changed or field.bound.errors for field in fields)
         return Group(name, title, fields, calls)
+
+    def spec_field(self, field: Field, changed: bool) -> SpecField:
+        return SpecField(self[field.name], _(field.unit) if field.unit else "", changed)

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from llmhub.accounts.models import Project, User
 
 
+OBJECTIVE_TITLES = {
+    "pretrain": _("Pretraining"),
+    "sft": _("Supervised fine-tuning"),
+    "reward": _("Reward modelling"),
+    "dpo": _("Preference optimization"),
+    "ppo": _("Reinforcement learning"),
+}
+
+
 class RecipeQuerySet(models.QuerySet["Recipe"]):
     def visible_in(self, project: Project) -> RecipeQuerySet:
         """The recipes of a project and those that every hub has."""
@@ -24,6 +33,14 @@ class RecipeQuerySet(models.QuerySet["Recipe"]):
 
     def visible_to(self, user: User) -> RecipeQuerySet:
         return self.filter(Q(project__memberships__user=user) | Q(project=None)).distinct()
+
+    def with_latest(self) -> RecipeQuerySet:
+        """Adds the number and the spec of the newest version."""
+        newest = RecipeVersion.objects.filter(recipe=models.OuterRef("pk")).order_by("-number")
+        return self.annotate(
+            latest_number=models.Subquery(newest.values("number")[:1]),
+            latest_spec=models.Subquery(newest.values("spec")[:1]),
+        )
 
 
 class Recipe(models.Model):
@@ -55,6 +72,9 @@ class Recipe(models.Model):
 
     def is_builtin(self) -> bool:
         return self.project_id is None
+
+    def objective_title(self) -> str:
+        return str(OBJECTIVE_TITLES.get(self.objective, self.objective))
 
     def is_trainable(self) -> bool:
         """Whether this hub can already run the objective."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Max
 from django.utils.text import slugify
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -155,8 +154,3 @@ def carried_origins(source: RecipeVersion, values: Mapping[str, Any]) -> dict[st
         for name, value in specs.flatten(dict(values)).items()
         if name in source.origins or value != before.get(name)
     }
-
-
-def latest_numbers(recipes: Iterable[Recipe]) -> dict[int, int]:
-    rows = RecipeVersion.objects.filter(recipe__in=recipes).values("recipe")
-    return {row["recipe"]: row["number"] for row in rows.annotate(number=Max("number"))}

@@ -34,7 +34,7 @@ MAX_COUNT = 2**53 - 1
 
 def field(default: Any, title: str, help_text: str, unit: str = "", **rules: Any) -> Any:
     """A field of a spec with what the form shows beside it. `...` as default: required."""
-    extra = {"unit": unit}
+    extra: dict[str, Any] = {"unit": unit}
     return Field(default, title=title, description=help_text, json_schema_extra=extra, **rules)
 
 

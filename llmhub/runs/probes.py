@@ -48,6 +48,11 @@ def essence(spec: PretrainSpec) -> PretrainSpec:
     )
 
 
+def known(spec: PretrainSpec) -> Probe | None:
+    """The probe of a spec if it was ever asked for; asks for nothing."""
+    return Probe.objects.filter(spec_hash=specs.digest(essence(spec))).first()
+
+
 @transaction.atomic
 def request(spec: PretrainSpec) -> Probe:
     """The probe of a spec; sent to a worker unless it is done or on its way."""

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from llmhub.accounts import access
+from llmhub.accounts.decorators import no_project, require_form_methods
+from llmhub.accounts.models import Role
+from llmhub.accounts.requests import HubRequest
+from llmhub.recipes import scales
+from llmhub.recipes.figures import pretrain_figures
+from llmhub.recipes.models import Recipe
+from llmhub.recipes.specs import PretrainSpec
+from llmhub.runs import probes
+from llmhub.runs.launch_forms import LaunchForm, Start
+from llmhub.runs.models import Probe, Run
+
+View = Callable[[HubRequest, Start], HttpResponse]
+
+
+def from_start(view: View) -> Callable[..., HttpResponse]:
+    """Finds what is to be launched (`?recipe=&version=` or `?from=run`) and who may do so."""
+
+    @login_required
+    @wraps(view)
+    def guarded(plain: HttpRequest) -> HttpResponse:
+        request = cast(HubRequest, plain)
+        if "recipe" not in request.GET and "from" not in request.GET:
+            messages.info(request, _("Choose the recipe that you want to launch."))
+            return redirect("recipes")
+        start = launched_again(request) if "from" in request.GET else from_recipe(request)
+        if start is None:
+            return no_project(request)
+        access.require(request.user, start.project, Role.MEMBER)
+        if not start.version.recipe.is_trainable():
+            messages.warning(request, _("This release cannot train this objective yet."))
+            return redirect("recipe", start.version.recipe.slug)
+        return view(request, start)
+
+    return guarded
+
+
+def launched_again(request: HubRequest) -> Start:
+    run_id = request.GET["from"]
+    if not run_id.isdecimal():
+        raise Http404
+    runs = Run.objects.select_related("project", "recipe_version__recipe")
+    run = access.get(request.user, runs, pk=int(run_id))
+    return Start(run.project, run.recipe_version, run)
+
+
+def from_recipe(request: HubRequest) -> Start | None:
+    """None for a recipe of the hub when the person is in no project."""
+    visible = Recipe.objects.visible_to(request.user)
+    recipe = get_object_or_404(visible, slug=request.GET["recipe"])
+    versions = recipe.versions.select_related("recipe__project")
+    number = request.GET.get("version", "")
+    if number:
+        versions = versions.filter(number=int(number)) if number.isdecimal() else versions.none()
+    version = versions.first()
+    if version is None:
+        raise Http404
+    project = recipe.project or request.project
+    return Start(project, version) if project else None
+
+
+@require_form_methods
+@from_start
+def run_new(request: HubRequest, start: Start) -> HttpResponse:
+    form = LaunchForm(start, request.POST if request.method == "POST" else None)
+    run = form.launch(request.user) if form.is_bound else None
+    if run:
+        return redirect("run", run.pk)
+    status = 422 if form.is_bound else 200
+    return render(request, "runs/new.html", plan_context(form), status=status)
+
+
+@require_POST
+@from_start
+def run_plan(request: HubRequest, start: Start) -> HttpResponse:
+    """What the form would launch, while the person is typing."""
+    form = LaunchForm(start, request.POST)
+    form.is_valid()
+    return render(request, "runs/_new_plan.html", plan_context(form) | {"is_update": True})
+
+
+@require_POST
+@from_start
+def run_memory(request: HubRequest, start: Start) -> HttpResponse:
+    """What a worker measures of the spec; asks for it where nobody has."""
+    form = LaunchForm(start, request.POST)
+    spec = form.plan.spec if form.plan else None
+    probe = probes.request(spec) if isinstance(spec, PretrainSpec) else None
+    return render(request, "runs/_new_memory.html", memory_context(form, probe))
+
+
+def plan_context(form: LaunchForm) -> dict[str, object]:
+    plan = form.plan
+    spec = plan.spec if plan else None
+    probe = probes.known(spec) if isinstance(spec, PretrainSpec) else None
+    return {
+        "form": form,
+        "start": form.start,
+        "recipe": form.start.version.recipe,
+        "plan": plan,
+        "figures": pretrain_figures(plan.estimate) if plan and plan.estimate else [],
+        **memory_context(form, probe),
+    }
+
+
+def memory_context(form: LaunchForm, probe: Probe | None) -> dict[str, object]:
+    """The need per device, as measured, and whether it fits the device at hand."""
+    measured = probe.result if probe and probe.state == Probe.State.DONE else {}
+    peak = measured.get("peak_bytes")
+    fits = scales.fits(peak, form.device) if peak and form.device else None
+    return {"probe": probe, "measured": measured, "fits": fits, "device": form.device}
