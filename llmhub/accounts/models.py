@@ -24,7 +24,9 @@ def hash_secret(secret: str) -> str:
 
 
 class EmailUserManager(UserManager["User"]):
-    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
+    def create_user(  # type: ignore[override]
+        self, email: str, password: str | None = None, **fields: object
+    ) -> User:
         user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -39,7 +41,7 @@ class User(AbstractUser):
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects: ClassVar[EmailUserManager] = EmailUserManager()  # type: ignore[assignment]
+    objects: ClassVar[EmailUserManager] = EmailUserManager()
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -3,7 +3,8 @@
 import pytest
 from django.test import Client
 
-from llmhub.accounts.models import Project, Role, User
+from llmhub.accounts import tokens
+from llmhub.accounts.models import ApiToken, Project, Role, Scope, User
 from tests.factories import join, make_project, make_user
 
 
@@ -52,3 +53,9 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def opened(secret: str, scope: Scope = Scope.READ) -> ApiToken:
+    token = tokens.authenticate(secret, scope)
+    assert token
+    return token

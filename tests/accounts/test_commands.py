@@ -3,8 +3,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from llmhub.accounts import links, tokens
-from llmhub.accounts.models import Membership, Project, Role, Scope, User
+from llmhub.accounts import links
+from llmhub.accounts.models import Membership, Project, Role, Scope, SignInLink, User
+from tests.accounts.conftest import opened
 from tests.factories import join, make_project, make_user
 
 
@@ -16,6 +17,12 @@ def run(*args: str) -> str:
 
 def secret_of(url: str) -> str:
     return url.rstrip("/").rpartition("/")[2]
+
+
+def link_of(url: str) -> SignInLink:
+    link = links.find_sign_in_link(secret_of(url))
+    assert link
+    return link
 
 
 def test_an_empty_hub_gets_its_first_admin_and_project(db, settings):
@@ -39,7 +46,7 @@ def test_a_second_call_makes_nobody_and_voids_the_first_link(db):
     first, second = run("sign_in_link"), run("sign_in_link")
     assert User.objects.count() == 1
     assert not links.find_sign_in_link(secret_of(first))
-    assert links.find_sign_in_link(secret_of(second)).is_open()
+    assert link_of(second).is_open()
 
 
 def test_the_link_is_for_the_first_active_admin(atlas):
@@ -50,12 +57,12 @@ def test_the_link_is_for_the_first_active_admin(atlas):
         ("later@example.com", Role.ADMIN, True),
     ):
         join(make_user(email, is_active=is_active), atlas, role)
-    assert links.find_sign_in_link(secret_of(run("sign_in_link"))).user.email == "alice@example.com"
+    assert link_of(run("sign_in_link")).user.email == "alice@example.com"
 
 
 def test_the_link_can_be_for_anybody(alice, bob):
     url = run("sign_in_link", "--email", "Bob@example.com")
-    assert links.find_sign_in_link(secret_of(url)).user == bob
+    assert link_of(url).user == bob
 
 
 def test_an_unknown_address_is_one_line(alice):
@@ -68,7 +75,7 @@ def test_a_token_is_printed_and_works(bob, atlas):
         "create_token", "bob@example.com", "--project", "atlas", "--scopes", "read", "runs:launch",
         "--name", "nightly", "--expires-days", "30",
     )  # fmt: skip
-    token = tokens.authenticate(secret, Scope.LAUNCH)
+    token = opened(secret, Scope.LAUNCH)
     assert (token.user, token.project, token.name) == (bob, atlas, "nightly")
     assert token.expires_at
 

@@ -3,6 +3,7 @@
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
+from django.test import Client
 
 from tests.factories import make_user
 
@@ -22,8 +23,8 @@ def dora(db):
     return make_user("dora@example.com", PASSWORD)
 
 
-def sign_in(client, email="dora@example.com", password=PASSWORD, next="", follow=False):
-    data = {"login": email, "password": password, "next": next}
+def sign_in(client, email="dora@example.com", password=PASSWORD, next_url="", follow=False):
+    data = {"login": email, "password": password, "next": next_url}
     return client.post(LOGIN, data, follow=follow)
 
 
@@ -63,10 +64,10 @@ def test_many_tries_from_one_address_are_refused_with_a_page(client, dora):
 
 
 def test_sign_in_goes_on_to_a_page_of_ours_and_never_elsewhere(client, dora):
-    assert sign_in(client, next="/people/?project=atlas").url == "/people/?project=atlas"
+    assert sign_in(client, next_url="/people/?project=atlas").url == "/people/?project=atlas"
     client.logout()
     for outside in ("https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:1"):
-        assert sign_in(client, next=outside).url == "/"
+        assert sign_in(client, next_url=outside).url == "/"
         client.logout()
 
 
@@ -86,7 +87,5 @@ def test_the_rest_of_allauth_is_not_there(client, db, path):
 
 
 def test_a_form_without_csrf_token_is_refused(dora):
-    from django.test import Client
-
     strict = Client(enforce_csrf_checks=True)
     assert sign_in(strict).status_code == 403

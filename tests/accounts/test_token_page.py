@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from llmhub.accounts import tokens
 from llmhub.accounts.models import ApiToken, Role, Scope
-from tests.accounts.conftest import signed_in
+from tests.accounts.conftest import opened, signed_in
 from tests.factories import join, make_user
 
 NEW = {"name": "laptop", "scopes": ["read", "runs:launch"], "days": "30"}
@@ -15,8 +15,9 @@ def test_a_new_token_is_shown_once_and_works(as_bob, bob, atlas):
     secret = page.context["secret"]
     assert secret in page.content.decode()
     assert "no-store" in page["Cache-Control"]
-    token = tokens.authenticate(secret, Scope.LAUNCH)
+    token = opened(secret, Scope.LAUNCH)
     assert (token.user, token.project, token.name) == (bob, atlas, "laptop")
+    assert token.expires_at
     assert timedelta(days=29) < token.expires_at - timezone.now() <= timedelta(days=30)
     later = as_bob.get("/tokens/").content.decode()
     assert secret not in later

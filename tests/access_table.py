@@ -1,0 +1,134 @@
+"""Who may do what at every URL and socket of the hub, one line each.
+
+The key is the route as the URL table has it. A right names the role or the scope that a method
+needs; a method that is not named is not there (405). `of` names the object in the URL: a person
+of another project must find nothing (404).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from llmhub.accounts.models import Role, Scope
+
+VIEWER, MEMBER, ADMIN = Role.VIEWER, Role.MEMBER, Role.ADMIN
+READ, LAUNCH = Scope.READ, Scope.LAUNCH
+
+
+class Door(Enum):
+    """What lets one in at all."""
+
+    PUBLIC = "nothing"
+    SESSION = "a signed-in person"
+    API = "an API token"
+    ATTEMPT = "the token of the attempt in the URL"
+
+
+@dataclass(frozen=True)
+class Rule:
+    door: Door
+    needs: dict[str, Role | Scope]
+    of: str = ""
+    # What a POST carries, so that a refusal refuses something that would have worked.
+    data: dict[str, Any] | None = None
+
+
+def reading(need: Role | Scope) -> dict[str, Role | Scope]:
+    return {"GET": need, "HEAD": need}
+
+
+def page(of: str = "") -> Rule:
+    return Rule(Door.SESSION, reading(VIEWER), of)
+
+
+def action(role: Role, of: str = "", data: dict[str, Any] | None = None) -> Rule:
+    return Rule(Door.SESSION, {"POST": role}, of, data)
+
+
+def form(
+    role: Role = VIEWER, of: str = "", see: Role = VIEWER, data: dict[str, Any] | None = None
+) -> Rule:
+    return Rule(Door.SESSION, reading(see) | {"POST": role}, of, data)
+
+
+def public(*methods: str, of: str = "", data: dict[str, Any] | None = None) -> Rule:
+    return Rule(Door.PUBLIC, dict.fromkeys(methods, VIEWER), of, data)
+
+
+def api(of: str = "", **needs: Scope) -> Rule:
+    return Rule(Door.API, dict(needs), of)
+
+
+def attempt(data: dict[str, Any], of: str = "attempt") -> Rule:
+    return Rule(Door.ATTEMPT, {"POST": VIEWER}, of, data)
+
+
+URLS: dict[str, Rule] = {
+    # dashboard
+    "": page(),
+    "runs/": page(),
+    "compare/": page(),
+    # accounts
+    "welcome/<str:secret>/": public("GET", "HEAD", "POST", of="link"),
+    "invite/<str:secret>/": public("GET", "HEAD", "POST", of="invite"),
+    "invite/<str:secret>/join/": action(VIEWER, of="open invite"),
+    "profile/": form(data={"name": "Mallory", "email": "mallory@example.com"}),
+    "people/": form(ADMIN, data={"role": "admin", "days": "7"}),
+    "people/<int:membership_id>/role/": action(ADMIN, of="membership", data={"role": "viewer"}),
+    "people/<int:membership_id>/remove/": action(ADMIN, of="membership"),
+    "people/invites/<int:invite_id>/revoke/": action(ADMIN, of="invite row"),
+    "projects/new/": form(data={"name": "Mallory's"}),
+    "projects/<slug:slug>/switch/": action(VIEWER, of="project"),
+    "tokens/": form(data={"name": "laptop", "scopes": ["read"], "days": "30"}),
+    "tokens/<int:token_id>/revoke/": action(VIEWER, of="own token"),
+    "account/login/": public(
+        "GET", "HEAD", "POST", data={"login": "x@example.com", "password": "x"}
+    ),
+    "account/logout/": public("GET", "HEAD", "POST"),
+    "account/inactive/": public("GET", "HEAD"),
+    "account/password/change/": form(),
+    "account/password/set/": form(),
+    "i18n/setlang/": public("POST", data={"language": "fr"}),
+    "jsi18n/": public("GET", "HEAD"),
+    # recipes and datasets
+    "recipes/": page(),
+    "recipes/<slug:slug>/": page(of="recipe"),
+    "recipes/<slug:slug>/edit/": form(MEMBER, of="recipe", see=MEMBER),
+    "recipes/<slug:slug>/copy/": action(MEMBER, of="recipe"),
+    "recipes/<slug:slug>/diff/": action(VIEWER, of="recipe"),
+    "datasets/": page(),
+    "datasets/new/": form(MEMBER, see=MEMBER),
+    "datasets/<slug:slug>/": page(of="dataset"),
+    # runs
+    "runs/new/": form(MEMBER, see=MEMBER),
+    "runs/new/plan/": action(MEMBER),
+    "runs/new/memory/": action(MEMBER),
+    "runs/<int:run_id>/": page(of="run"),
+    "runs/<int:run_id>/stop/": action(MEMBER, of="run"),
+    "runs/<int:run_id>/pause/": action(MEMBER, of="run"),
+    "runs/<int:run_id>/resume/": action(MEMBER, of="run"),
+    "runs/<int:run_id>/points/": page(of="run"),
+    "runs/<int:run_id>/log/": page(of="run"),
+    "workers/": page(),
+    # what machines say
+    "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
+    "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
+    "api/v1/attempts/<int:attempt_id>/checkpoints": attempt({"checkpoints": []}),
+    "api/v1/attempts/<int:attempt_id>/log": attempt({"offset": 0, "text": "x"}),
+    "api/v1/runs/<int:run_id>/points": attempt(
+        {"batch": 1, "steps": [1], "times": [1.0], "series": {"train/loss": [1.0]}}, of="run"
+    ),
+    # the public API
+    "api/v1/openapi.json": public("GET"),
+    "api/v1/recipes": api(GET=READ),
+    "api/v1/datasets": api(GET=READ),
+    "api/v1/runs": api(GET=READ, POST=LAUNCH),
+    "api/v1/runs/<int:run_id>": api("run", GET=READ),
+    "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),
+    "api/v1/runs/<int:run_id>/metrics": api("run", GET=READ),
+}
+
+# Route -> the topics that a person of project Atlas may watch there, by object.
+SOCKETS = {"ws/live/": ("run.{run}", "project.{project}")}

@@ -1,0 +1,348 @@
+"""Every URL and socket × who asks × method, walked from the URL table of the running code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from llmhub.accounts import links, tokens
+from llmhub.accounts.models import Project, Role, Scope, User
+from llmhub.urls import websocket_urlpatterns
+from tests.access_table import SOCKETS, URLS, Door, Rule
+from tests.factories import (
+    join,
+    make_attempt,
+    make_dataset_version,
+    make_project,
+    make_recipe_version,
+    make_run,
+    make_user,
+)
+from tests.sockets import Socket
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
+MARK = "Zanzibar"
+OUR_APPS = {"accounts", "recipes", "datasets", "runs", "metrics"}
+
+
+class Answer(Enum):
+    OPEN = "let in"
+    SIGN_IN = "sent to sign in"
+    UNKNOWN = 401
+    FORBIDDEN = 403
+    ABSENT = 404
+    NO_METHOD = 405
+    BROKEN = 500
+
+
+class Who(Enum):
+    ANONYMOUS = "anonymous"
+    ELSEWHERE = "admin of another project"
+    VIEWER = "viewer"
+    ADMIN = "admin"
+    EXPIRED = "expired token"
+    WRONG_SCOPE = "token without the scope"
+    TOKEN_ELSEWHERE = "token of another project"
+    TOKEN_OF_VIEWER = "token of a viewer"
+    TOKEN = "good token"
+    ATTEMPT = "token of the attempt"
+    OTHER_ATTEMPT = "token of another attempt"
+
+
+KNOWN_AT: dict[Door, set[Who]] = {
+    Door.PUBLIC: set(Who),
+    Door.SESSION: {Who.ELSEWHERE, Who.VIEWER, Who.ADMIN},
+    Door.API: {Who.WRONG_SCOPE, Who.TOKEN_ELSEWHERE, Who.TOKEN_OF_VIEWER, Who.TOKEN},
+    Door.ATTEMPT: {Who.ATTEMPT},
+}
+TURNED_AWAY = {
+    Door.SESSION: Answer.SIGN_IN,
+    Door.API: Answer.UNKNOWN,
+    Door.ATTEMPT: Answer.UNKNOWN,
+}
+
+
+def expected(rule: Rule, who: Who, method: str) -> set[Answer]:
+    """What the rule says; where two answers are right, the order of two checks decides."""
+    need = rule.needs.get(method)
+    if who not in KNOWN_AT[rule.door]:
+        return {TURNED_AWAY[rule.door]} | ({Answer.NO_METHOD} if need is None else set())
+    if need is None:
+        return {Answer.NO_METHOD}
+    if rule.door == Door.PUBLIC:
+        return {Answer.OPEN, Answer.SIGN_IN}
+    if rule.of == "own token" and who != Who.ADMIN:
+        return {Answer.ABSENT}
+    if who in {Who.ELSEWHERE, Who.TOKEN_ELSEWHERE}:
+        return from_elsewhere(rule)
+    return {Answer.OPEN if may(who, need) else Answer.FORBIDDEN}
+
+
+def from_elsewhere(rule: Rule) -> set[Answer]:
+    if rule.of == "open invite":
+        return {Answer.OPEN}
+    if rule.of:
+        return {Answer.ABSENT}
+    # Their own project's page; what they asked for of ours is refused or overlooked.
+    return {Answer.OPEN} if rule.door == Door.API else {Answer.OPEN, Answer.ABSENT}
+
+
+def may(who: Who, need: Role | Scope) -> bool:
+    if who in {Who.VIEWER, Who.TOKEN_OF_VIEWER}:
+        return Role.VIEWER.includes(role_for(need))
+    return who != Who.WRONG_SCOPE
+
+
+def role_for(need: Role | Scope) -> Role:
+    return tokens.NEEDED_ROLE[need] if isinstance(need, Scope) else need
+
+
+def classify(response: HttpResponse) -> Answer:
+    if response.status_code >= 500:
+        return Answer.BROKEN
+    if response.status_code == 302 and response["Location"].startswith("/account/login/"):
+        return Answer.SIGN_IN
+    if response.status_code in {401, 403, 404, 405}:
+        return Answer(response.status_code)
+    return Answer.OPEN
+
+
+@dataclass
+class World:
+    """Project Atlas with one of everything, seen by its people and by Charlie from elsewhere."""
+
+    atlas: Project
+    alice: User
+    viewer: User
+    charlie: User
+    elsewhere: Project
+    in_url: dict[str, dict[str, Any]] = field(default_factory=dict)
+    secrets: dict[Who, str] = field(default_factory=dict)
+    sessions: dict[Who, str] = field(default_factory=dict)
+
+
+def make_world() -> World:
+    atlas, elsewhere = make_project("atlas", name=f"{MARK} project"), make_project("elsewhere")
+    alice, viewer, charlie = (
+        make_user(f"{name}@example.com") for name in ("alice", "vera", "charlie")
+    )
+    User.objects.filter(pk=alice.pk).update(name=f"{MARK} Alice")
+    place = join(alice, atlas, Role.ADMIN)
+    join(viewer, atlas, Role.VIEWER)
+    join(charlie, elsewhere, Role.ADMIN)
+    world = World(atlas, alice, viewer, charlie, elsewhere)
+    make_objects(world, place.pk)
+    make_credentials(world)
+    return world
+
+
+def make_objects(world: World, membership_id: int) -> None:
+    dataset = make_dataset_version(world.atlas, slug="their-text")
+    dataset.dataset.name = f"{MARK} text"
+    dataset.dataset.save()
+    recipe = make_recipe_version(project=world.atlas, slug="their-recipe")
+    recipe.recipe.title = {"en": f"{MARK} recipe"}
+    recipe.recipe.save()
+    run = make_run(
+        world.atlas, name=f"{MARK} run", dataset_version=dataset, recipe_version=recipe,
+        created_by=world.alice,
+    )  # fmt: skip
+    attempt, world.secrets[Who.ATTEMPT] = make_attempt(run)
+    _, world.secrets[Who.OTHER_ATTEMPT] = make_attempt(make_run(world.elsewhere))
+    week = timedelta(days=7)
+    invite, invite_secret = links.invite(world.atlas, world.alice, Role.VIEWER, life=week)
+    own_token, _ = tokens.create(world.alice, world.atlas, f"{MARK} token", [Scope.READ])
+    world.in_url = {
+        "": {},
+        "run": {"run_id": run.pk},
+        "attempt": {"attempt_id": attempt.pk},
+        "recipe": {"slug": "their-recipe"},
+        "dataset": {"slug": "their-text"},
+        "project": {"slug": "atlas"},
+        "membership": {"membership_id": membership_id},
+        "invite row": {"invite_id": invite.pk},
+        "invite": {"secret": invite_secret},
+        "open invite": {"secret": invite_secret},
+        "link": {"secret": links.make_sign_in_link(world.alice)},
+        "own token": {"token_id": own_token.pk},
+    }
+
+
+def make_credentials(world: World) -> None:
+    both = list(Scope)
+    past = timezone.now() - timedelta(seconds=1)
+    for who, owner, project, expires_at in (
+        (Who.TOKEN, world.alice, world.atlas, None),
+        (Who.EXPIRED, world.alice, world.atlas, past),
+        (Who.TOKEN_OF_VIEWER, world.viewer, world.atlas, None),
+        (Who.TOKEN_ELSEWHERE, world.charlie, world.elsewhere, None),
+    ):
+        _, world.secrets[who] = tokens.create(owner, project, who.value, both, expires_at)
+    for who, user in (
+        (Who.ADMIN, world.alice),
+        (Who.VIEWER, world.viewer),
+        (Who.ELSEWHERE, world.charlie),
+    ):
+        client = Client()
+        client.force_login(user)
+        world.sessions[who] = client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def ask(world: World, route: str, rule: Rule, who: Who, method: str) -> HttpResponse:
+    client = Client(raise_request_exception=False)
+    if who in world.sessions:
+        client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[who]
+    secret = secret_of(world, rule, who, method)
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    data: Any = (rule.data or {}) if method == "POST" else None
+    is_json = rule.door in {Door.API, Door.ATTEMPT}
+    extra = {"content_type": "application/json"} if is_json or method not in {"GET", "POST"} else {}
+    send = getattr(client, method.lower())
+    return send(address(world, route, rule), data, headers=headers, **extra)  # type: ignore[no-any-return]
+
+
+def secret_of(world: World, rule: Rule, who: Who, method: str) -> str:
+    if who != Who.WRONG_SCOPE:
+        return world.secrets.get(who, "")
+    others = [scope for scope in Scope if scope != rule.needs.get(method)]
+    return tokens.create(world.alice, world.atlas, "too little", others)[1]
+
+
+def address(world: World, route: str, rule: Rule) -> str:
+    path = route
+    for name, value in world.in_url[rule.of].items():
+        for converter in ("int", "str", "slug"):
+            path = path.replace(f"<{converter}:{name}>", str(value))
+    run_id = world.in_url["run"]["run_id"]
+    return f"/{path}?project=atlas&runs={run_id}&from={run_id}&recipe=their-recipe"
+
+
+def state() -> dict[str, list[Any]]:
+    models = [model for model in apps.get_models() if model._meta.app_label in OUR_APPS]
+    return {
+        model._meta.label: list(model._base_manager.order_by("pk").values()) for model in models
+    }
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def routes(patterns: list[Any] | None = None, prefix: str = "") -> Iterator[str]:
+    """Every route of the URL table, whoever declared it."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern):
+            yield route
+
+
+def test_every_url_and_socket_is_in_the_table():
+    assert set(routes()) == set(URLS)
+    assert {str(pattern.pattern) for pattern in websocket_urlpatterns} == set(SOCKETS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", sorted(set(routes()) & set(URLS)))
+def test_everybody_gets_the_answer_of_the_table(route):
+    cache.clear()
+    rule, world = URLS[route], make_world()
+    before, wrong = state(), []
+    for who in Who:
+        for method in METHODS:
+            allowed = expected(rule, who, method)
+            with taken_back():
+                response = ask(world, route, rule, who, method)
+                got = classify(response)
+                case = f"{method} by {who.value}: {got.name}"
+                if got not in allowed:
+                    wrong.append(f"{case}, not {' or '.join(answer.name for answer in allowed)}")
+                if method == "POST" and got != Answer.OPEN and changed(before):
+                    wrong.append(f"{case}, and yet it changed {changed(before)}")
+                if may_not_read(who, rule) and MARK.encode() in response.getvalue():
+                    wrong.append(f"{case}, and it told of another project")
+    assert not wrong, "\n".join(wrong)
+
+
+def changed(before: dict[str, list[Any]]) -> list[str]:
+    # The token that `secret_of` makes for the request itself is not a change.
+    after = state()
+    return [label for label in before if before[label] != after[label] and "ApiToken" not in label]
+
+
+def may_not_read(who: Who, rule: Rule) -> bool:
+    """Whoever is not in Atlas, at pages that do not stand open to all who have a link."""
+    outside = {Who.ANONYMOUS, Who.ELSEWHERE, Who.EXPIRED, Who.TOKEN_ELSEWHERE, Who.OTHER_ATTEMPT}
+    return who in outside and rule.of not in {"invite", "open invite", "link"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "route",
+    sorted(
+        route
+        for route in set(routes()) & set(URLS)
+        if "POST" in URLS[route].needs and URLS[route].door in {Door.PUBLIC, Door.SESSION}
+    ),
+)
+def test_a_form_of_another_site_is_refused(route):
+    world, rule = make_world(), URLS[route]
+    client = Client(enforce_csrf_checks=True)
+    client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[Who.ADMIN]
+    before = state()
+    assert client.post(address(world, route, rule), rule.data).status_code == 403
+    assert state() == before
+
+
+@pytest.fixture
+def world(transactional_db) -> World:
+    return make_world()
+
+
+def topics_of(world: World, route: str) -> list[str]:
+    ids = {"run": world.in_url["run"]["run_id"], "project": world.atlas.pk}
+    return [topic.format(**ids) for topic in SOCKETS[route]]
+
+
+@pytest.mark.parametrize("route", sorted(SOCKETS))
+async def test_a_socket_refuses_who_is_not_signed_in(world, route):
+    for session in ("", "made-up"):
+        assert not await Socket(f"/{route}", session).open()
+
+
+@pytest.mark.parametrize("route", sorted(SOCKETS))
+async def test_a_socket_refuses_pages_of_other_sites(world, route):
+    for origin in ("https://evil.example", "http://localhost.evil.example", "null"):
+        assert not await Socket(f"/{route}", world.sessions[Who.ADMIN], origin).open()
+
+
+@pytest.mark.parametrize("route", sorted(SOCKETS))
+async def test_a_socket_tells_a_person_of_their_own_projects_only(world, route):
+    topics = topics_of(world, route)
+    for who, granted, refused in ((Who.VIEWER, topics, []), (Who.ELSEWHERE, [], topics)):
+        socket = Socket(f"/{route}", world.sessions[who])
+        assert await socket.open()
+        await socket.tell({"type": "watch", "topics": topics})
+        answer = await socket.hear()
+        assert sorted(answer["topics"]) == sorted(granted)
+        assert sorted(answer["refused"]) == sorted(refused)
+        await socket.close()
