@@ -109,6 +109,9 @@ class Client:
             self._journal.close()
 
     def _drain(self) -> bool:
+        with self._writing:
+            if self._journal.is_behind():
+                self._journal.append(b"")
         try:
             return self._sender.drain(self._left, self._pause)
         except Exception as error:  # noqa: BLE001 - training goes on

@@ -175,7 +175,9 @@ async def test_anyone_signed_in_may_wait_for_a_probe(page):
     assert (await page.next())["state"] == "done"
 
 
-@pytest.mark.parametrize("topic", ["run.x", "run.-1", "run.99999999999999999999", "other.1", "probe.1", ""])
+@pytest.mark.parametrize(
+    "topic", ["run.x", "run.-1", "run.99999999999999999999", "other.1", "probe.1", ""]
+)
 async def test_a_topic_that_cannot_be_is_refused(page, topic):
     assert (await page.watch(topic))["refused"] == [topic]
 

@@ -111,7 +111,8 @@ def test_names_choose_metrics(viewer, run, post):
 
 
 @pytest.mark.parametrize(
-    "query", [{"since": "x"}, {"since": "-1"}, {"epoch": "٣"}, {"names": "a b"}, {"since": "9" * 30}]
+    "query",
+    [{"since": "x"}, {"since": "-1"}, {"epoch": "٣"}, {"names": "a b"}, {"since": "9" * 30}],
 )
 def test_a_query_that_makes_no_sense_is_refused(viewer, run, query):
     assert get(viewer, run, **query).status_code == 400

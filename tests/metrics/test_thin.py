@@ -11,7 +11,9 @@ from llmhub.metrics.codec import Column, Points
 def curve(values, present=None):
     values = np.asarray(values, float)
     kept = np.ones(len(values), bool) if present is None else np.asarray(present)
-    return Points(np.arange(len(values)), np.arange(len(values), dtype=float), {"a": Column(kept, values)})
+    return Points(
+        np.arange(len(values)), np.arange(len(values), dtype=float), {"a": Column(kept, values)}
+    )
 
 
 def test_a_short_curve_stays_as_it_is():
