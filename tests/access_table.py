@@ -20,6 +20,7 @@ READ, LAUNCH = Scope.READ, Scope.LAUNCH
 class Door(Enum):
     """What lets one in at all."""
 
+    NOBODY = "not even an admin's session: there is nothing"
     PUBLIC = "nothing"
     SESSION = "a signed-in person"
     API = "an API token"
@@ -65,6 +66,8 @@ def attempt(data: dict[str, Any], of: str = "attempt") -> Rule:
     return Rule(Door.ATTEMPT, {"POST": VIEWER}, of, data)
 
 
+NOTHING = Rule(Door.NOBODY, {})
+
 URLS: dict[str, Rule] = {
     # dashboard
     "": page(),
@@ -94,10 +97,10 @@ URLS: dict[str, Rule] = {
     "jsi18n/": public("GET", "HEAD"),
     # recipes and datasets
     "recipes/": page(),
-    "recipes/<slug:slug>/": page(of="recipe"),
-    "recipes/<slug:slug>/edit/": form(MEMBER, of="recipe", see=MEMBER),
-    "recipes/<slug:slug>/copy/": action(MEMBER, of="recipe"),
-    "recipes/<slug:slug>/diff/": action(VIEWER, of="recipe"),
+    "recipes/<str:slug>/": page(of="recipe"),
+    "recipes/<str:slug>/edit/": form(MEMBER, of="recipe", see=MEMBER),
+    "recipes/<str:slug>/copy/": action(MEMBER, of="recipe"),
+    "recipes/<str:slug>/diff/": action(VIEWER, of="recipe"),
     "datasets/": page(),
     "datasets/new/": form(MEMBER, see=MEMBER),
     "datasets/<slug:slug>/": page(of="dataset"),
@@ -112,6 +115,8 @@ URLS: dict[str, Rule] = {
     "runs/<int:run_id>/points/": page(of="run"),
     "runs/<int:run_id>/log/": page(of="run"),
     "workers/": page(),
+    "health": public("GET", "HEAD"),
+    "health": public("GET", "HEAD"),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
     "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
@@ -121,7 +126,8 @@ URLS: dict[str, Rule] = {
         {"batch": 1, "steps": [1], "times": [1.0], "series": {"train/loss": [1.0]}}, of="run"
     ),
     # the public API
-    "api/v1/openapi.json": public("GET"),
+    "api/v1/": NOTHING,
+    "api/v1/openapi.json": public("GET", "HEAD"),
     "api/v1/recipes": api(GET=READ),
     "api/v1/datasets": api(GET=READ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),

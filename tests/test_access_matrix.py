@@ -79,6 +79,8 @@ TURNED_AWAY = {
 
 def expected(rule: Rule, who: Who, method: str) -> set[Answer]:
     """What the rule says; where two answers are right, the order of two checks decides."""
+    if rule.door == Door.NOBODY:
+        return {Answer.ABSENT}
     need = rule.needs.get(method)
     if who not in KNOWN_AT[rule.door]:
         return {TURNED_AWAY[rule.door]} | ({Answer.NO_METHOD} if need is None else set())

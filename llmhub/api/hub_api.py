@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
@@ -66,7 +67,9 @@ class HubAPI(NinjaAPI):
 
 
 # The interactive page of ninja loads scripts from elsewhere, which our content policy forbids.
-api = HubAPI(title="llmhub", version="1", docs_url=None, urls_namespace="api")
+api = HubAPI(
+    title="llmhub", version="1", docs_url=None, docs_decorator=require_safe, urls_namespace="api"
+)
 api.add_router("", router)
 
 

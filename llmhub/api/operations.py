@@ -80,8 +80,8 @@ def list_datasets(request: HttpRequest) -> list[DatasetOut]:
     versions = (
         DatasetVersion.objects.filter(dataset__project=token(request).project)
         .select_related("dataset")
-        .order_by("dataset", "-number")
-        .distinct("dataset")
+        .order_by("dataset_id", "-number")
+        .distinct("dataset_id")
     )
     return [
         DatasetOut(
