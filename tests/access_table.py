@@ -116,7 +116,6 @@ URLS: dict[str, Rule] = {
     "runs/<int:run_id>/log/": page(of="run"),
     "workers/": page(),
     "health": public("GET", "HEAD"),
-    "health": public("GET", "HEAD"),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
     "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
