@@ -1,0 +1,112 @@
+"""The virtual environment in .venv with the pinned requirements; standard library only."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from ops.errors import Refused
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+CONSTRAINTS = ROOT / "constraints.txt"
+FOR_ALL = ROOT / "requirements.txt"
+FOR_DEVELOPERS = ROOT / "requirements-dev.txt"
+
+
+def enter(for_developers: bool, arguments: Sequence[str]) -> None:
+    """Returns inside the virtual environment; outside it goes there and starts over."""
+    if sys.platform != "linux":
+        raise Refused("llmhub runs on Linux; elsewhere use a virtual machine or a container.")
+    if Path(sys.prefix).resolve() == VENV.resolve():
+        return
+    with _alone():
+        for requirements in [FOR_ALL, FOR_DEVELOPERS] if for_developers else [FOR_ALL]:
+            _provide(requirements)
+    os.chdir(ROOT)
+    os.execv(PYTHON, [str(PYTHON), *arguments])
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two commands typed at once must not both install."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _provide(requirements: Path) -> None:
+    """Installs what the file asks for, unless that was done. A stamp is left when it is done."""
+    stamp = VENV / f"{requirements.stem}.installed"
+    wanted = _fingerprint(requirements)
+    if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
+        return
+    if not _is_sound():
+        _make()
+    stamp.unlink(missing_ok=True)
+    _install(requirements)
+    stamp.write_text(wanted)
+
+
+def _fingerprint(requirements: Path) -> str:
+    digest = hashlib.sha256(repr((sys.version_info[:2], str(VENV))).encode())
+    for file in (CONSTRAINTS, requirements):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _is_sound() -> bool:
+    """Whether .venv was finished once and its Python still is what started us."""
+    probe = "import pip, sys; print(sys.version_info[:2])"
+    if not (VENV / f"{FOR_ALL.stem}.installed").exists() or not PYTHON.exists():
+        return False
+    found = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=False)
+    return found.stdout.strip() == str(sys.version_info[:2])
+
+
+def _make() -> None:
+    if find_spec("ensurepip") is None or find_spec("venv") is None:
+        raise Refused(
+            "This Python cannot make virtual environments: install its venv package "
+            "(on Debian and Ubuntu: apt install python3-venv)."
+        )
+    print("Making a virtual environment in .venv ...", flush=True)
+    shutil.rmtree(VENV, ignore_errors=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", VENV], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise Refused(f"No virtual environment could be made: {_last_line(done.stderr)}")
+
+
+def _install(requirements: Path) -> None:
+    print(f"Installing {requirements.name}; the first time takes some minutes ...", flush=True)
+    log = VENV / "pip.log"
+    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    files = ["--requirement", requirements, "--constraint", CONSTRAINTS]
+    with log.open("w") as output:
+        done = subprocess.run([*command, *files], stdout=output, stderr=output, check=False)
+    if done.returncode:
+        errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
+        reason = errors[-1].removeprefix("ERROR: ") if errors else "see its log"
+        raise Refused(
+            f"pip could not install {requirements.name}: {reason} "
+            f"Check the network and the disk, then try again (its log: {log})."
+        )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no reason was given"
