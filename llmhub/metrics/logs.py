@@ -34,21 +34,21 @@ class Window(TypedDict):
 
 
 @transaction.atomic
-def append(attempt: Attempt, offset: int, text: str, length: int | None = None) -> int:
-    """Stores what is new of a piece and returns the offset from which to go on.
-
-    `length` is the number of bytes that the piece takes in the file, where it is not that of
-    its text: the sender replaced bytes that are no UTF-8.
-    """
+def append(attempt: Attempt, offset: int, text: str) -> int:
+    """Stores what is new of a piece and returns the offset from which to go on."""
     Attempt.objects.select_for_update(no_key=True).get(pk=attempt.pk)
-    raw = UNFIT.sub("\ufffd", text).encode()
-    end = offset + (len(text.encode("utf-8", "surrogatepass")) if length is None else length)
-    known = _end(attempt)
+    raw = UNFIT.sub(_question_marks, text).encode()
+    end, known = offset + len(raw), _end(attempt)
     if end <= known:
         return known
     seen = max(0, known - offset)
     _store(attempt, offset + seen, end, raw[seen:].decode("utf-8", "replace"))
     return end
+
+
+def _question_marks(unfit: re.Match[str]) -> str:
+    """As many as the character has bytes, so that offsets stay true."""
+    return "?" * len(unfit[0].encode("utf-8", "surrogatepass"))
 
 
 def _end(attempt: Attempt) -> int:

@@ -39,8 +39,6 @@ class PointsBody(msgspec.Struct, forbid_unknown_fields=True):
 class LogBody(msgspec.Struct, forbid_unknown_fields=True):
     offset: Whole
     text: Annotated[str, msgspec.Meta(max_length=logs.MAX_CHUNK_BYTES)]
-    # Bytes in the file, where that is not the length of the text as UTF-8.
-    length: Annotated[int, msgspec.Meta(ge=0, le=MAX_BODY_BYTES)] | None = None
 
 
 class BadQuery(ValueError):
@@ -98,7 +96,7 @@ def _add_log(attempt: Attempt, raw: bytes) -> JsonResponse:
     # Unlike msgspec, json lets through what a text may hold and UTF-8 may not.
     body = msgspec.convert(json.loads(raw), type=LogBody)
     ingest.require_open(attempt)
-    end = logs.append(attempt, body.offset, body.text, body.length)
+    end = logs.append(attempt, body.offset, body.text)
     return JsonResponse({"end": end})
 
 

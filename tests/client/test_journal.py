@@ -1,7 +1,6 @@
 """What is on disk survives the process, whole rows only, each of them sent once."""
 
 import json
-import os
 import resource
 import signal
 import subprocess
@@ -26,7 +25,7 @@ for step in range(int(sys.argv[3]), 10**9):
 
 
 def train_until_killed(hub, folder, start, seen):
-    """A process that logs as fast as it can until it has printed `seen`; the last step it printed."""
+    """A process that logs as fast as it can, killed after `seen`; the last step it printed."""
     arguments = [sys.executable, "-c", TRAINER, hub.url, str(folder), str(start)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as trainer:
         for line in trainer.stdout:
@@ -118,7 +117,7 @@ def test_rows_wait_in_memory_while_the_disk_is_full(tmp_path, small_disk):
     lines = [b'[%d,1.0,{"train/loss":1.0}]\n' % step for step in range(300)]
     assert all(journal.append(line) for line in lines[:299])
     assert journal.is_behind()
-    assert os.path.getsize(tmp_path / "rows.jsonl") == 4096
+    assert (tmp_path / "rows.jsonl").stat().st_size == 4096
     small_disk()
     journal.append(lines[299])
     assert not journal.is_behind()

@@ -11,8 +11,11 @@ from llmhub.metrics.codec import Column, Points
 NAMES = ["train/loss", "val/loss", "grad", "a", "b"]
 
 
+SOME = st.integers(1, 40)
+
+
 @st.composite
-def points(draw, rows=st.integers(1, 40), names=None):
+def points(draw, rows=SOME, names=None):
     n = draw(rows)
     named = names or draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=5))
     floats = arrays.arrays(np.float64, n, elements=st.floats(width=64))
