@@ -106,7 +106,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "llmhub.dashboard.static_serve.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -268,6 +268,6 @@ LOGGING = {
         }
     },
     # uvicorn writes each path; through our handler, without the secrets of one-time links.
-    "loggers": {"uvicorn.access": {"handlers": [], "propagate": True}},
+    "loggers": dict.fromkeys(["uvicorn", "uvicorn.access"], {"handlers": [], "propagate": True}),
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
 }

@@ -21,14 +21,16 @@ def compact(value: float | None) -> str:
 
 
 def figure(value: float | None, digits: int = 4) -> str:
-    """A measured value; very large and very small ones in powers of ten."""
+    """A measured value: from 10,000 on with a prefix, very small ones in powers of ten."""
     if value is None:
         return ""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    if value != 0 and not 1e-3 <= abs(value) < 1e6:
+    if 1e4 <= abs(value) < 1e15:
+        return compact(value)
+    if value != 0 and not 1e-3 <= abs(value) < 1e15:
         return f"{value:.{digits - 1}g}"
     return _significant(value, digits)
 

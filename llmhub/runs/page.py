@@ -25,6 +25,8 @@ GROUPS = {
     "data": gettext_lazy("Data"),
     "runtime": gettext_lazy("Runtime"),
 }
+# Fields that every spec has and none describes.
+TITLES = {"objective": gettext_lazy("Objective")}
 # The strip of figures on top of the page.
 FIGURES = (
     metric_names.TRAIN_LOSS,
@@ -116,7 +118,7 @@ def config_row(
     run: Run, name: str, value: Any, recipe_value: Any, field: fields.Field | None
 ) -> ConfigRow:
     return ConfigRow(
-        title=_(field.title) if field else name,
+        title=str(TITLES.get(name) or (_(field.title) if field else name)),
         name=name,
         unit=_(field.unit) if field and field.unit else "",
         help=_(field.help) if field and field.help else "",

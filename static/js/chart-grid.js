@@ -3,17 +3,11 @@ import { describeAxis } from "./lib/axes.js";
 import { curve } from "./lib/points.js";
 import { Plot } from "./plot.js";
 
-function card({ title, unit }) {
+function card({ title }) {
   const section = document.createElement("section");
   section.className = "card chart";
   const head = document.createElement("h3");
   head.textContent = title;
-  if (unit) {
-    const small = document.createElement("small");
-    small.className = "muted";
-    small.textContent = unit;
-    head.append(" ", small);
-  }
   const plot = document.createElement("div");
   plot.className = "plot";
   plot.setAttribute("role", "img");
@@ -88,6 +82,7 @@ export class ChartGrid {
       label: title,
       xTitle,
       yTitle: unit,
+      last: last / divisor,
       logX: view.logX,
       logY: view.logY,
       legend: names.length > 1,

@@ -35,16 +35,18 @@ function separators() {
   return of("decimal", ".") + of("group", " ");
 }
 
+const touch = matchMedia("(pointer: coarse)");
+
 const CONFIG = {
+  // Without a mouse nothing hovers, and the buttons would lie over the curves for good.
+  displayModeBar: touch.matches ? false : "hover",
   displaylogo: false,
-  displayModeBar: "hover",
   modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
   doubleClick: "reset",
   // Would ask another server; our Content-Security-Policy forbids it anyway.
   showSendToCloud: false,
 };
 
-const touch = matchMedia("(pointer: coarse)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 function axis(theme, more) {
@@ -61,10 +63,17 @@ function axis(theme, more) {
   };
 }
 
-function layout(theme, { xTitle, yTitle, logX, logY, legend, revision, hasOdd }) {
+// From zero to the last point, the same in every chart of a page, whether lines or marks are drawn.
+function reach(last) {
+  const right = last * 1.02;
+  return { include: [0, right], clipmin: 0, clipmax: right };
+}
+
+function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, hasOdd }) {
   return {
     autosize: true,
-    margin: { l: 48, r: 14, t: legend ? 30 : 10, b: 40 },
+    // The buttons stand above the curves, beside the card's title.
+    margin: { l: 48, r: 14, t: 34, b: 40 },
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     font: { family: theme.font, size: 12, color: theme.muted },
@@ -75,9 +84,21 @@ function layout(theme, { xTitle, yTitle, logX, logY, legend, revision, hasOdd })
     // Zoom and hidden curves stay through redraws, until the axes mean something else.
     uirevision: revision,
     showlegend: legend,
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: theme.ink } },
-    xaxis: axis(theme, { title: xTitle, type: logX ? "log" : "linear" }),
-    yaxis: axis(theme, { title: yTitle, type: logY ? "log" : "linear" }),
+    legend: {
+      x: 1,
+      xanchor: "right",
+      y: 1,
+      bgcolor: theme.veil,
+      tracegroupgap: 0,
+      font: { color: theme.ink },
+    },
+    xaxis: axis(theme, {
+      title: xTitle,
+      type: logX ? "log" : "linear",
+      nticks: 7,
+      ...(!logX && { autorangeoptions: reach(last) }),
+    }),
+    yaxis: axis(theme, { title: yTitle, type: logY ? "log" : "linear", nticks: 7 }),
     ...(hasOdd && {
       yaxis2: { overlaying: "y", range: [0, 1.02], visible: false, fixedrange: true },
     }),
@@ -108,7 +129,7 @@ export class Plot {
   }
 
   // `content`: {lines: [{id, name, x, y, colour, dash, divisor, hidden}], label, xTitle, yTitle,
-  // logX, logY, legend, revision}. Drawn with the next frame in which the chart can be seen.
+  // last, logX, logY, legend, revision}. Drawn with the next frame in which the chart can be seen.
   update(content) {
     this.#content = content;
     this.#dirty = content !== null;
@@ -152,6 +173,7 @@ export class Plot {
       muted: of("--ink-muted"),
       line: of("--line"),
       raised: of("--raised"),
+      veil: of("--veil"),
       font: getComputedStyle(this.#root).fontFamily,
     };
   }

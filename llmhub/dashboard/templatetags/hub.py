@@ -46,16 +46,21 @@ def _item(name: str, label: Any, path: str) -> dict[str, Any] | None:
     return {"url": url, "label": label, "current": current}
 
 
+def known(value: float | str | None) -> float | None:
+    """A number, or None: a template gives "" for the attribute of what is not there."""
+    return None if value is None or isinstance(value, str) else value
+
+
 @register.filter
-def compact(value: float | None) -> str:
+def compact(value: float | str | None) -> str:
     """1234567 -> 1.23M; for counts of tokens, parameters, steps."""
-    return numbers.compact(value)
+    return numbers.compact(known(value))
 
 
 @register.filter
-def figure(value: float | None) -> str:
+def figure(value: float | str | None) -> str:
     """A measured value with four significant digits."""
-    return numbers.figure(value)
+    return numbers.figure(known(value))
 
 
 @register.filter
@@ -116,8 +121,9 @@ def comma(values: list[float] | None) -> str:
 
 
 @register.filter
-def plain(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+def plain(value: float | str | None) -> str:
+    number = known(value)
+    return "" if number is None else f"{number:.6g}"
 
 
 @register.inclusion_tag("components/sort_header.html", takes_context=True)

@@ -72,6 +72,8 @@ class RunCharts extends HTMLElement {
   }
 
   showConnection(state) {
+    // Of a run that is over nothing more can come: only trouble is worth a word.
+    this.connection.hidden = "over" in this.dataset && state === "live";
     this.connection.dataset.state = state;
     this.connection.textContent = connectionText(state);
   }

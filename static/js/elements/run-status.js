@@ -1,10 +1,9 @@
 // The head of a run's page: moves with each step, and is fetched again when the run's state changes.
 import { watch } from "../live.js";
-import { compact, duration, figure } from "../lib/format.js";
+import { duration, figure } from "../lib/format.js";
 import { format, gettext, locale } from "../lib/i18n.js";
 
 const TICK_MS = 1000;
-const COUNTED = new Set(["train/tokens_per_second"]);
 
 class RunStatus extends HTMLElement {
   connectedCallback() {
@@ -45,9 +44,7 @@ class RunStatus extends HTMLElement {
     this.showStep(lastStep);
     for (const place of this.querySelectorAll("[data-figure]")) {
       const column = stream.column(place.dataset.figure);
-      if (!column?.length) continue;
-      const write = COUNTED.has(place.dataset.figure) ? compact : figure;
-      place.textContent = write(column.lastValue);
+      if (column?.length) place.textContent = figure(column.lastValue);
     }
     const moving = this.dataset.state === "running" && secondsLeft !== null;
     const text = format(gettext("about {time} left"), { time: duration(secondsLeft ?? 0) });

@@ -17,13 +17,14 @@ export function compact(value) {
   return significant(value / size, 3) + prefix;
 }
 
-// A measured value; very large and very small ones in powers of ten.
+// A measured value: from 10,000 on with a prefix, very small ones in powers of ten.
 export function figure(value, digits = 4) {
   if (value === null || value === undefined) return "";
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return power(value, digits);
+  if (size >= 1e4 && size < 1e15) return compact(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e15)) return power(value, digits);
   return significant(value, digits);
 }
 

@@ -1,6 +1,7 @@
 // From what a chart shows to the traces that plotly draws.
 import { figure } from "./format.js";
-import { envelope, notFinite } from "./points.js";
+import { format, ngettext } from "./i18n.js";
+import { envelope } from "./points.js";
 
 // A line is thinned to about four points per bucket, and no extreme is lost.
 const BUCKETS = 600;
@@ -30,23 +31,43 @@ export function lineTrace(line, colour) {
   };
 }
 
-// Marks on the upper edge where a curve is not a number or infinite; null where it never is.
+// Where a curve begins to be not a number or infinite: [{x, value, count}], one per stretch.
+export function oddStretches({ x, y }) {
+  const found = [];
+  let open = null;
+  y.forEach((value, at) => {
+    if (Number.isFinite(value)) open = null;
+    else if (open) open.count += 1;
+    else found.push((open = { x: x[at], value, count: 1 }));
+  });
+  return found;
+}
+
+function oddText({ value, count }) {
+  const text = ngettext("{value}, {n} point", "{value}, {n} points", count);
+  return format(text, { value: figure(value), n: count });
+}
+
+// Marks on the lower edge where a line cannot go on; null where it always does.
 export function oddTrace(line, colour) {
-  const odd = notFinite(line);
+  const odd = oddStretches(line);
   if (!odd.length) return null;
   return {
     type: "scatter",
-    mode: "markers",
+    mode: "markers+text",
     name: escaped(line.name),
     legendgroup: line.id,
     uid: `${line.id}-odd`,
     showlegend: false,
     x: odd.map(({ x }) => x / line.divisor),
-    y: odd.map(() => 1),
+    y: odd.map(() => 0.04),
     yaxis: "y2",
     text: odd.map(({ value }) => figure(value)),
-    marker: { color: colour, size: 9, symbol: "x-thin", line: { color: colour, width: 2 } },
-    hovertemplate: "%{text}",
+    textposition: "middle right",
+    textfont: { color: colour, size: 11 },
+    customdata: odd.map(oddText),
+    marker: { color: colour, size: 8, symbol: "x-open", line: { width: 1 } },
+    hovertemplate: "%{customdata}",
     cliponaxis: false,
   };
 }

@@ -1,5 +1,5 @@
 // What a page of charts shows, kept in the address so that it can be shared.
-import { AXES } from "./axes.js";
+import { AXES } from "./points.js";
 
 export function readView(search) {
   const query = new URLSearchParams(search);
