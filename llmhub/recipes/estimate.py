@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
-from llmhub.recipes.specs import GPT2Model, LlamaModel, PretrainSpec, PretrainTraining, Runtime
+from llmhub.recipes.specs import GPT2Model, LlamaModel, PretrainSpec, PretrainTraining
 
 FP32 = 4
 ADAMW_MOMENTS = 2
 FLOPS_PER_PARAMETER_AND_TOKEN = 6
 
+# Attention with dropout has no fused kernel on a CPU: scores, probabilities and what dropout left
+# of them stay in memory, for every pair of positions.
+ATTENTION_PAIR_BYTES = 3 * FP32
 # Bytes per token at the peak of the backward pass for each row of the vocabulary: fp32 logits,
 # their log-softmax and their gradient.
 HEAD_BYTES = 3 * FP32
@@ -144,39 +147,49 @@ def _(model: LlamaModel, precision: str) -> int:
     return 32 * model.hidden_size + 8 * key_value_width(model) + 16 * model.intermediate_size
 
 
-@singledispatch
 def shape(model: GPT2Model | LlamaModel) -> tuple[int, int]:
     """(layers, width)."""
-    raise TypeError(f"No shape for {type(model).__name__}.")
-
-
-@shape.register
-def _(model: GPT2Model) -> tuple[int, int]:
-    return model.n_layer, model.n_embd
-
-
-@shape.register
-def _(model: LlamaModel) -> tuple[int, int]:
+    if isinstance(model, GPT2Model):
+        return model.n_layer, model.n_embd
     return model.num_hidden_layers, model.hidden_size
 
 
-def activations(model: GPT2Model | LlamaModel, runtime: Runtime, sequences: int) -> int:
-    """About how many bytes `sequences` of full length keep for the backward pass."""
+def attention_pairs_bytes(model: GPT2Model | LlamaModel, device: Device | None) -> int:
+    """Per token and block, where attention is not fused."""
+    if device is None or device.kind != "cpu":
+        return 0
+    heads, dropout = attention(model)
+    return ATTENTION_PAIR_BYTES * heads * model.context_length if dropout else 0
+
+
+def attention(model: GPT2Model | LlamaModel) -> tuple[int, float]:
+    """(heads, share of the attention weights that is dropped)."""
+    if isinstance(model, GPT2Model):
+        return model.n_head, model.dropout
+    return model.num_attention_heads, model.attention_dropout
+
+
+def activations(spec: PretrainSpec, device: Device | None) -> int:
+    """About how many bytes one micro-batch keeps for the backward pass."""
+    model, runtime = spec.model, spec.runtime
     layers, width = shape(model)
     per_layer = bytes_per_token_and_layer(model, runtime.precision)
+    per_layer += attention_pairs_bytes(model, device)
     if runtime.activation_checkpointing:
         # Each block keeps its input, and one block at a time is computed again.
         blocks = layers * width * FP32 + per_layer
     else:
         blocks = layers * per_layer
-    tokens = sequences * model.context_length
+    tokens = spec.training.micro_batch_size * model.context_length
     # Autocast keeps a 16-bit copy of every weight until the step is done.
     copies = 2 * count_parameters(model) if runtime.precision == "bf16" else 0
     return tokens * (blocks + HEAD_BYTES * model.vocab_size) + copies
 
 
-def estimate(spec: PretrainSpec, devices: int = 1) -> Estimate:
+def estimate(spec: PretrainSpec, device: Device | None = None) -> Estimate:
+    """For one accelerator where no device is named."""
     training, context = spec.training, spec.model.context_length
+    devices = device.count if device else 1
     parameters = count_parameters(spec.model)
     accumulation = micro_batches_per_step(training, context, devices)
     sequences = accumulation * training.micro_batch_size * devices
@@ -195,5 +208,5 @@ def estimate(spec: PretrainSpec, devices: int = 1) -> Estimate:
         weights_bytes=FP32 * parameters,
         gradients_bytes=FP32 * parameters,
         optimizer_bytes=ADAMW_MOMENTS * FP32 * parameters,
-        activations_bytes=activations(spec.model, spec.runtime, training.micro_batch_size),
+        activations_bytes=activations(spec, device),
     )

@@ -83,14 +83,14 @@ def fit(spec: PretrainSpec, device: Device) -> PretrainSpec:
     """The first way of computing the same steps that fits, or the leanest where none does."""
     candidate = spec
     for candidate in same_steps(spec, device):
-        if fits(estimate(candidate, device.count).memory_bytes, device):
+        if fits(estimate(candidate, device).memory_bytes, device):
             break
     return candidate
 
 
 def same_steps(spec: PretrainSpec, device: Device) -> Iterator[PretrainSpec]:
     """Ways to compute the recipe's steps, the fastest first: the batch stays the same sequences."""
-    per_device = estimate(spec, device.count).effective_batch_sequences // device.count
+    per_device = estimate(spec, device).effective_batch_sequences // device.count
     as_is, always = spec.runtime, {"activation_checkpointing": True}
     ways = [as_is, change(as_is, precision="bf16"), change(as_is, precision="bf16", **always)]
     for runtime in dict.fromkeys(ways):

@@ -139,7 +139,7 @@ def changed(spec: specs.Spec, overrides: Mapping[str, Any]) -> specs.Spec:
 def estimate_of(spec: specs.Spec, device: Device | None) -> Estimate | None:
     if not isinstance(spec, PretrainSpec):
         return None
-    return estimate(spec, device.count if device else 1)
+    return estimate(spec, device)
 
 
 def launch(

@@ -107,7 +107,6 @@ def plan_context(form: LaunchForm) -> dict[str, object]:
     spec = plan.spec if plan else None
     probe = probes.known(spec) if isinstance(spec, PretrainSpec) else None
     return {
-        "form": form,
         "start": form.start,
         "recipe": form.start.version.recipe,
         "plan": plan,
@@ -121,4 +120,10 @@ def memory_context(form: LaunchForm, probe: Probe | None) -> dict[str, object]:
     measured = probe.result if probe and probe.state == Probe.State.DONE else {}
     peak = measured.get("peak_bytes")
     fits = scales.fits(peak, form.device) if peak and form.device else None
-    return {"probe": probe, "measured": measured, "fits": fits, "device": form.device}
+    return {
+        "form": form,
+        "probe": probe,
+        "measured": measured,
+        "fits": fits,
+        "device": form.device,
+    }

@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from llmhub.recipes import specs
+from llmhub.recipes.estimate import micro_batches_per_step
 from llmhub.recipes.specs import Data, PretrainSpec, Runtime, change
 from llmhub.runs import outbox
 from llmhub.runs.live import probe_topic, publish
@@ -27,13 +28,15 @@ ASK_AGAIN = timedelta(minutes=1)
 def essence(spec: PretrainSpec) -> PretrainSpec:
     """The spec without what changes no byte, so that another learning rate is no new probe."""
     training, runtime = spec.training, spec.runtime
+    # From the second micro-batch on gradients are held while activations grow.
+    micro_batches = min(2, micro_batches_per_step(training, spec.model.context_length))
     return change(
         spec,
         training=change(
             training,
-            batch_size=training.micro_batch_size,
+            batch_size=training.micro_batch_size * micro_batches,
             global_batch_size=None,
-            gradient_accumulation_steps=1,
+            gradient_accumulation_steps="auto",
             learning_rate=1e-3,
             min_lr=0.0,
             warmup_steps=0,
