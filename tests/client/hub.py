@@ -43,7 +43,7 @@ class TroubledHub:
                 found.append((step, {k: v for k, v in values.items() if v is not None}))
         return found
 
-    def wait_for(self, condition: Callable[[], bool], timeout: float = 20) -> None:
+    def wait_for(self, condition: Callable[[], object], timeout: float = 20) -> None:
         deadline = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < deadline, "the hub waited in vain"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmhub.client import Client, flush_leftover
-from llmhub.client.journal import Journal
+from llmhub.client.journal import Batch, Journal
 from tests.client.hub import OK, TroubledHub, first
 
 TRAINER = """
@@ -28,6 +28,7 @@ def train_until_killed(hub, folder, start, seen):
     """A process that logs as fast as it can, killed after `seen`; the last step it printed."""
     arguments = [sys.executable, "-c", TRAINER, hub.url, str(folder), str(start)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as trainer:
+        assert trainer.stdout
         for line in trainer.stdout:
             if int(line) >= seen:
                 trainer.send_signal(signal.SIGKILL)
@@ -38,7 +39,7 @@ def train_until_killed(hub, folder, start, seen):
 
 def test_a_killed_trainer_leaves_nothing_unsent_and_nothing_is_counted_twice(tmp_path):
     with TroubledHub() as hub:
-        printed = []
+        printed: list[int] = []
         for start in (0, 10**6, 2 * 10**6):
             last = train_until_killed(hub, tmp_path, start, start + 2000)
             printed += range(start, last + 1)
@@ -142,7 +143,8 @@ def test_a_full_disk_costs_rows_at_last_but_never_the_training(tmp_path, small_d
 @given(st.lists(st.sampled_from(["log", "fail", "send", "crash"]), max_size=40))
 def test_whatever_happens_in_whatever_order_every_row_counts_once(tmp_path_factory, events):
     folder = tmp_path_factory.mktemp("journal")
-    journal, taken, written = Journal(folder), {}, 0
+    journal, written = Journal(folder), 0
+    taken: dict[int, Batch] = {}
     for event in [*events, "send", "send"]:
         if event == "log":
             journal.append(b'[%d,1.0,{"a":1.0}]\n' % written)

@@ -3,7 +3,6 @@
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from django.conf import settings
 from django.test import Client
 
 from llmhub.accounts.models import Membership, Role
@@ -233,4 +232,3 @@ async def test_a_page_that_is_closed_leaves_nothing_behind(alice, run):
     await page.watch(live.run_topic(run.pk))
     await page.close()
     assert not get_channel_layer().groups
-    assert settings.CHANNEL_LAYERS["default"]["BACKEND"].endswith("RedisPubSubChannelLayer")
