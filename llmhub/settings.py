@@ -190,6 +190,11 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "llmhub.accounts.adapter.InviteOnlyAdapter"
+ACCOUNT_FORMS = {
+    "login": "llmhub.accounts.password_forms.LoginForm",
+    "set_password": "llmhub.accounts.password_forms.SetPasswordForm",
+    "change_password": "llmhub.accounts.password_forms.ChangePasswordForm",
+}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

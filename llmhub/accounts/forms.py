@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope, User
+from llmhub.accounts.password_forms import PASSWORD_HELP
 
 
 class LowerEmailField(forms.EmailField):
@@ -71,7 +72,7 @@ class NewcomerForm(forms.Form):
         label=_("Password"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least 10 characters, and not a common one."),
+        help_text=PASSWORD_HELP,
     )
 
     def __init__(self, *args: Any, fixed_email: str = "", **kwargs: Any) -> None:

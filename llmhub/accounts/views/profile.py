@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from allauth.account.forms import SetPasswordForm
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -10,6 +9,7 @@ from django.utils.translation import gettext as _
 from llmhub.accounts.decorators import require_form_methods
 from llmhub.accounts.forms import ProfileForm
 from llmhub.accounts.models import User
+from llmhub.accounts.password_forms import SetPasswordForm
 from llmhub.accounts.requests import HubRequest
 
 
