@@ -15,7 +15,7 @@ from workers.training import rng
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums in another order are other numbers: all processes of a test add in one thread."""
-    monkeypatch.setenv("LLMHUB_THREADS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     torch.set_num_threads(1)
 
 

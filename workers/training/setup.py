@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,9 +51,7 @@ def trainer(job: Job, checkpoints: Path, progress: Progress, reporter: Reporter)
 
 
 def configure_torch() -> torch.device:
-    """The device of this process. LLMHUB_THREADS limits a worker that shares its machine."""
-    if threads := os.environ.get("LLMHUB_THREADS"):
-        torch.set_num_threads(int(threads))
+    """The device of this process. The worker says in OMP_NUM_THREADS how many cores are its own."""
     # Bars are for terminals; ours goes to a file.
     transformers_logging.disable_progress_bar()
     # TF32 for the products that stay in 32 bits.
