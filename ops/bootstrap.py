@@ -94,8 +94,8 @@ def _make() -> None:
 def _install(requirements: Path) -> None:
     print(f"Installing {requirements.name}; the first time takes some minutes ...", flush=True)
     log = VENV / "pip.log"
-    command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    files = ["--requirement", requirements, "--constraint", CONSTRAINTS]
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    files = ["--requirement", str(requirements), "--constraint", str(CONSTRAINTS)]
     with log.open("w") as output:
         done = subprocess.run([*command, *files], stdout=output, stderr=output, check=False)
     if done.returncode:

@@ -39,7 +39,7 @@ class Child:
         if time.monotonic() - self.started_at > SETTLED_AFTER:
             self.deaths = 0
         self.deaths += 1
-        return min(FIRST_PAUSE * 2 ** (self.deaths - 1), LONGEST_PAUSE)
+        return min(FIRST_PAUSE * 2.0 ** (self.deaths - 1), LONGEST_PAUSE)
 
 
 class Keeper:
@@ -124,7 +124,11 @@ class Keeper:
         child.started_at, child.start_again_at = time.monotonic(), None
         if child.process.stdout:
             voice = Voice(child.process.stdout, hear)
-            self.listen(voice.pipe, lambda: voice.read() or self.silence(voice.pipe))
+            self.listen(voice.pipe, lambda: self._hear(voice))
+
+    def _hear(self, voice: Voice) -> None:
+        if not voice.read():
+            self.silence(voice.pipe)
 
     def _read_rest(self, child: Child) -> None:
         pipe = child.process.stdout
