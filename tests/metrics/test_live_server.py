@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from llmhub.asgi import application
 from llmhub.client import Client
@@ -50,9 +51,8 @@ def page(hub, run):
     with ExitStack() as open_pages:
 
         def open_page():
-            socket = connect(
-                f"ws://{hub}/ws/live/", origin=f"http://{hub}", additional_headers=headers
-            )
+            origin = Origin(f"http://{hub}")
+            socket = connect(f"ws://{hub}/ws/live/", origin=origin, additional_headers=headers)
             opened = open_pages.enter_context(socket)
             opened.send(json.dumps({"type": "watch", "topics": [live.run_topic(run.pk)]}))
             assert json.loads(opened.recv())["topics"]
@@ -87,7 +87,7 @@ def read_to_the_end(page):
 
 def test_a_page_that_does_not_read_is_cut_off_and_the_others_are_not(run, page):
     slow, quick = page(), page()
-    heard = []
+    heard: list[str] = []
 
     def read():
         while not heard or heard[-1] != "last":
