@@ -58,12 +58,3 @@ function landmarks(y, from, to) {
   const found = [from, lowest, highest, broken, to - 1].filter((at) => at >= 0);
   return [...new Set(found)].sort((a, b) => a - b);
 }
-
-// Where a curve is not a number or infinite, which a line cannot show: [{x, value}].
-export function notFinite({ x, y }) {
-  const found = [];
-  y.forEach((value, at) => {
-    if (!Number.isFinite(value)) found.push({ x: x[at], value });
-  });
-  return found;
-}
