@@ -75,6 +75,7 @@ def ask_again(probe: Probe) -> bool:
     renewed = stale.filter(pk=probe.pk).update(
         state=Probe.State.PENDING, requested_at=now, finished_at=None
     )
+    probe.refresh_from_db()
     return bool(renewed)
 
 
