@@ -17,6 +17,7 @@ from workers.training import setup
 from workers.training.job import Job
 from workers.training.loop import Trainer
 from workers.training.progress import Progress
+from workers.training.reporter import Reporter
 from workers.training.text import TextFile
 from workers.training.want import Want
 
@@ -110,7 +111,7 @@ class Place:
         return self.root / "checkpoints"
 
     def trainer(
-        self, spec: PretrainSpec, reporter: Recorder, resume_from: Path | None = None
+        self, spec: PretrainSpec, reporter: Reporter, resume_from: Path | None = None
     ) -> Trainer:
         job = Job(
             run_id=1,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -50,7 +51,7 @@ def test_a_point_carries_what_belongs_to_its_step(place: Place):
 
 def test_accumulation_is_one_batch_in_parts(place: Place, another_place: Place):
     """The same eight sequences at once or two at a time: the same loss and the same gradient."""
-    changes = {"model__dropout": 0.0, "training__max_steps": 1}
+    changes: dict[str, Any] = {"model__dropout": 0.0, "training__max_steps": 1}
     whole = place.train(small.spec(training__micro_batch_size=8, **changes))
     parts = another_place.train(small.spec(training__micro_batch_size=2, **changes))
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from llmhub.recipes import specs
 from llmhub.recipes.specs import PretrainSpec
 from tests.training import small
 from workers.training import models, probe
+from workers.training.job import trainable
 from workers.training.objectives.pretrain import Pretrain
 
 CPU = torch.device("cpu")
@@ -96,13 +98,12 @@ def test_seven_billion_parameters_are_probed_without_their_memory():
         "num_key_value_heads": 32,
         "max_position_embeddings": 2_048,
     }
-    plain = specs.dump(small.spec("llama"))
-    needs = probe.probe(specs.parse({**plain, "model": llama}), CPU)
+    needs = probe.probe(trainable({**specs.dump(small.spec("llama")), "model": llama}), CPU)
 
     assert needs["parameters"] == 6_738_415_616
 
 
-def answer(monkeypatch, capsys, text: str) -> tuple[int, dict[str, object]]:
+def answer(monkeypatch, capsys, text: str) -> tuple[int, dict[str, Any]]:
     monkeypatch.setattr(sys, "stdin", io.StringIO(text))
     code = probe.main()
     return code, json.loads(capsys.readouterr().out)

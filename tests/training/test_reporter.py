@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from workers.training.reporter import duration
+from tests.training import small
+from tests.training.small import Place
+from workers.training.reporter import NullReporter, duration
+from workers.training.want import Want
 
 
 @pytest.mark.parametrize(
@@ -11,3 +14,10 @@ from workers.training.reporter import duration
 )
 def test_durations_read_well(seconds: float, text: str):
     assert duration(seconds) == text
+
+
+def test_a_training_needs_nobody_to_report_to(place: Place):
+    trainer = place.trainer(small.spec(), NullReporter())
+
+    assert trainer.train() is Want.RUN
+    assert trainer.progress.step == 6

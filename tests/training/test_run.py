@@ -37,7 +37,8 @@ def a_hub() -> Iterator[Hub]:
 
 
 def result(attempt: AttemptDir) -> dict[str, Any]:
-    return json.loads(attempt.result.read_text())
+    written: dict[str, Any] = json.loads(attempt.result.read_text())
+    return written
 
 
 def change_job(attempt: AttemptDir, change: Callable[[dict[str, Any]], None]) -> None:

@@ -55,9 +55,10 @@ def test_two_runs_at_once_make_it_once(place: Place):
 
 
 def test_what_a_killed_run_left_is_made_anew(place: Place):
-    entry = make(place).training.filename
-    unfinished = entry.parent.with_suffix(".unfinished")
-    entry.parent.rename(unfinished)
+    make(place)
+    (entry,) = (path.parent for path in place.root.glob("tokens/*/validation.bin"))
+    unfinished = entry.with_suffix(".unfinished")
+    entry.rename(unfinished)
     (unfinished / "validation.bin").unlink()
 
     assert len(make(place).validation) > 0
