@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     suites: dict[str, Callable[[], int]] = {
         "lint": lint.main,
         "browser logic": lambda: _node(environment),
-        "python": lambda: _pytest(environment, "--numprocesses=2", "--dist=worksteal"),
+        "python": lambda: _pytest(environment, "--numprocesses=2", "--dist=loadgroup"),
     }
     results = {name: _timed(name, suite) for name, suite in suites.items()}
     failed = [name for name, code in results.items() if code]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -23,6 +24,10 @@ def socket_dir(hub_data: Path) -> Path:
         folder.mkdir(mode=0o700)
     _check_ours(folder, uid)
     return folder
+
+
+def remove_socket_dir(hub_data: Path) -> None:
+    shutil.rmtree(socket_dir(hub_data), ignore_errors=True)
 
 
 def _runtime_dir(uid: int, mark: str) -> Path | None:

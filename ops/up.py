@@ -18,7 +18,7 @@ from ops.keeper import Keeper
 from ops.listening import listen
 from ops.postgres import Postgres
 from ops.process import spawn
-from ops.sockets import socket_dir
+from ops.sockets import remove_socket_dir, socket_dir
 from ops.valkey import Valkey
 
 
@@ -169,6 +169,7 @@ class Hub:
             )
         self.keeper.stop_all()
         self.folder.withdraw_servers()
+        remove_socket_dir(self.config.data)
         if self.is_prepared:
             self.console.say("llmhub has stopped")
 

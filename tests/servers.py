@@ -17,7 +17,7 @@ import django
 from ops import servers
 from ops.postgres import Postgres
 from ops.process import stop
-from ops.sockets import socket_dir
+from ops.sockets import remove_socket_dir, socket_dir
 from ops.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,7 +69,7 @@ def leave_session() -> None:
         stop(process, server.stop_signal, patience=10)
     if are_ours() and not IN_WORKER:
         folder = Path(os.environ[SESSION])
-        shutil.rmtree(socket_dir(folder), ignore_errors=True)
+        remove_socket_dir(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,0 +1,73 @@
+"""What import-linter cannot see: what is loaded in the end, by whatever other package."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ops.config import ROOT
+
+# Without a database, a broker, a secret key: whoever needs Django's settings fails.
+BARE = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+
+CELERY = """
+from llmhub.celery import app
+app.conf.include = ["workers.tasks"]
+app.loader.import_default_modules()
+"""
+
+
+def loaded_after(statement: str, environment: dict[str, str]) -> set[str]:
+    """The top-level packages in a fresh process after the statement."""
+    report = "import json, sys; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{statement}\n{report}"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import llmhub.asgi", CELERY],
+    ids=["web", "worker"],
+)
+def test_the_processes_that_serve_never_load_torch(statement):
+    loaded = loaded_after(statement, dict(os.environ))
+    assert "django" in loaded
+    assert not loaded & {"torch", "transformers"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "llmhub",
+        "llmhub.client",
+        "llmhub.lib.manifest",
+        "llmhub.lib.metric_names",
+        "llmhub.lib.rundir",
+        "llmhub.recipes.estimate",
+        "llmhub.recipes.specs",
+        "workers.supervisor",
+    ],
+)
+def test_what_is_shared_with_trainers_needs_neither_django_nor_torch(module):
+    assert not loaded_after(f"import {module}", BARE) & {"django", "celery", "channels", "torch"}
+
+
+@pytest.mark.parametrize("module", ["workers.training.run", "workers.training.probe"])
+def test_a_trainer_needs_no_django(module):
+    loaded = loaded_after(f"import {module}", BARE)
+    assert not loaded & {"django", "celery", "channels", "redis", "psycopg"}
+
+
+def test_the_client_is_made_of_the_standard_library():
+    loaded = loaded_after("import llmhub.client", BARE) - loaded_after("pass", BARE)
+    assert loaded - sys.stdlib_module_names == {"llmhub"}
