@@ -24,7 +24,7 @@ def thinned(points: Points, max_rows: int = MAX_ROWS) -> tuple[Points, bool]:
     limit = min(max_rows, MAX_VALUES // max(1, len(points.series)))
     if len(points) <= limit:
         return points, False
-    stretches = limit
+    stretches = limit // 2
     while stretches > 1:
         rows = _landmarks(points, stretches)
         if len(rows) <= limit:
@@ -49,12 +49,14 @@ def _keep(kept: NDArray[np.bool_], column: Column, stretch: Rows) -> None:
     rows = np.flatnonzero(finite)
     if not len(rows):
         return
-    # Sorted by stretch, then value, then row: extremes stand at the edges of each stretch.
-    by_value = rows[np.lexsort((rows, values[rows], stretch[rows]))]
-    for order in (rows, by_value):
-        starts = _firsts(stretch[order])
-        kept[order[starts]] = True
-        kept[order[np.append(starts[1:], len(order)) - 1]] = True
+    of_row, value = stretch[rows], values[rows]
+    starts = _firsts(of_row)
+    ends = np.append(starts[1:], len(rows))
+    kept[rows[starts]] = kept[rows[ends - 1]] = True
+    for extreme in (np.minimum, np.maximum):
+        best = np.repeat(extreme.reduceat(value, starts), ends - starts)
+        reached = np.flatnonzero(value == best)
+        kept[rows[reached[_firsts(of_row[reached])]]] = True
 
 
 def _firsts(groups: Rows) -> Rows:
