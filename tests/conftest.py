@@ -1,4 +1,4 @@
-"""Real servers for the tests; they start, and Django knows where they are, before a test is imported."""
+"""Real servers for the tests: up, and known to Django, before the first test is imported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def plain_static_files(request, settings):
-    """Pages name their static files without a build; tests of the build ask for `built_static_files`."""
+    """Pages name files without a build; tests of the build ask for `built_static_files`."""
     if "built_static_files" not in request.fixturenames:
         plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
         settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}

@@ -49,8 +49,7 @@ def _start_servers() -> None:
     os.environ[SESSION] = str(folder)
     postgres = _postgres(folder)
     valkey = Valkey(folder / "valkey", socket_dir(folder), folder / "valkey.log")
-    for server in (postgres, valkey):
-        _running.append((server, servers.start(server)))
+    _running.extend((server, servers.start(server)) for server in (postgres, valkey))
     postgres.create_database()
     os.environ |= {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url}
 
