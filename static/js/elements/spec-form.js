@@ -27,8 +27,12 @@ class SpecForm extends HTMLElement {
       ]),
     );
     const changed = new Set(
-      [...target.querySelectorAll("[data-changed]")].map((row) => row.dataset.changed),
+      [...this.querySelectorAll("[data-changed]")].map((row) => row.dataset.changed),
     );
+    // The summary of an earlier press is out of date.
+    for (const summary of this.querySelectorAll(".notice.error")) {
+      if (!target.contains(summary)) summary.remove();
+    }
     for (const field of this.form.querySelectorAll(".field[data-name]")) {
       const { name } = field.dataset;
       this.showReason(field, reasons.get(name) ?? "");
