@@ -65,6 +65,8 @@ def check_database(url: str) -> None:
     try:
         with psycopg.connect(url, connect_timeout=5) as connection:
             version = connection.info.server_version
+    except psycopg.ProgrammingError:  # the reason would repeat the password
+        raise Refused("DATABASE_URL cannot be read: mind which characters need a %.") from None
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[0]
         raise Refused(f"DATABASE_URL cannot be used: {reason}") from None

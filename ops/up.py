@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from ops import servers
 from ops.config import ROOT, Config
@@ -93,19 +95,24 @@ class Hub:
 
     def _prepare(self) -> dict[str, str]:
         """Migrates, seeds and builds what has changed; returns the addresses to show."""
-        heard: list[str] = []
+        answers: list[str] = []
 
         def hear(line: str) -> None:
-            heard.append(line)
-            if not line.startswith("{"):
+            if line.startswith("{"):
+                answers.append(line)
+            else:
                 self.console.line("prepare", line)
 
-        failed = self.keeper.run(lambda: self._python("manage.py", "prepare"), hear)
+        log = self.folder.logs / "prepare.log"
+        with log.open("wb") as errors:
+            failed = self.keeper.run(
+                lambda: self._python("manage.py", "prepare", stderr=errors), hear
+            )
         if self.keeper.interrupts:
             return {}
-        if failed:
-            raise Refused(_reason(heard))
-        return dict(json.loads(heard[-1]))
+        if failed or not answers:
+            raise Refused(_reason(log))
+        return dict(json.loads(answers[-1]))
 
     def _start_web(self) -> None:
         """Returns when it answers."""
@@ -140,15 +147,9 @@ class Hub:
     def _housekeeping(self) -> subprocess.Popen[bytes]:
         return self._python("manage.py", "housekeeping")
 
-    def _python(self, *arguments: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
-        return spawn(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            pass_fds=pass_fds,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    def _python(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | options
+        return spawn([sys.executable, *arguments], cwd=ROOT, env=self.environment, **options)
 
     def _welcome(self, addresses: dict[str, str]) -> None:
         self.console.say("")
@@ -174,8 +175,11 @@ class Hub:
             self.console.say("llmhub has stopped")
 
 
-def _reason(heard: list[str]) -> str:
-    """The last line of a failed command, without the name of the exception."""
-    last = heard[-1] if heard else "manage.py prepare ended without a word."
-    name, colon, text = last.partition(": ")
-    return text if colon and " " not in name else last
+def _reason(log: Path) -> str:
+    """The last line of a failed command; an exception's name is left out where it says what to do."""
+    lines = log.read_text(errors="replace").strip().splitlines()
+    last = lines[-1] if lines else f"The hub could not be prepared: see {log}."
+    for name in ("CommandError: ", "django.core.exceptions.ImproperlyConfigured: "):
+        if last.startswith(name):
+            return last.removeprefix(name)
+    return f"The hub could not be prepared: {last} (more in {log})"
