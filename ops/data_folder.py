@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ops.errors import Refused
 
-NEEDED_BYTES = 256 * 2**20
+NEEDED_BYTES = 128 * 2**20
 
 
 class DataFolder:

@@ -176,7 +176,7 @@ class Hub:
 
 
 def _reason(log: Path) -> str:
-    """The last line of a failed command; an exception's name is left out where it says what to do."""
+    """The last line of a failed command, bare where it was written to be read."""
     lines = log.read_text(errors="replace").strip().splitlines()
     last = lines[-1] if lines else f"The hub could not be prepared: see {log}."
     for name in ("CommandError: ", "django.core.exceptions.ImproperlyConfigured: "):
