@@ -68,12 +68,17 @@ class Supervisor:
 
     def see_through(self) -> Ending:
         """From the start of the trainer, or from where an earlier supervisor left, to its end."""
-        self.trainer = Trainer.adopt(self.place, self.module) or self.begin()
-        if self.trainer is None:
-            outcome = {"pause": "paused"}.get(self.want, "stopped")
-            return Ending(outcome, step=self.step())
-        self.watch(self.trainer)
-        return ending_of(self.place, self.trainer.exit_code())
+        self.trainer = Trainer.adopt(self.place, self.module)
+        # The log is there from the moment at which a trainer is started.
+        if self.trainer is None and not self.place.log.exists():
+            self.trainer = self.begin()
+            if self.trainer is None:
+                return self.never_begun()
+        exit_code = self.watch(self.trainer) if self.trainer else None
+        return ending_of(self.place, exit_code)
+
+    def never_begun(self) -> Ending:
+        return Ending("paused" if self.want == "pause" else "stopped", step=self.step())
 
     def begin(self) -> Trainer | None:
         """Nothing is started before the hub has said that this attempt still counts."""
@@ -84,11 +89,13 @@ class Supervisor:
         logger.info("Trainer started: %s", started.identity)
         return started
 
-    def watch(self, trainer: Trainer) -> None:
+    def watch(self, trainer: Trainer) -> int | None:
+        """The exit code, where it can be known."""
         while trainer.is_alive():
             self.patience.attempt(self.tell)
             self.discipline.enforce(trainer, self.want)
             time.sleep(TICK_SECONDS)
+        return trainer.exit_code()
 
     def tell(self) -> None:
         if self.heartbeat.is_due():

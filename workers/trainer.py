@@ -57,7 +57,9 @@ class Trainer:
         That supervisor may have died before it could write down whom it started: then the
         command line tells.
         """
-        identity = Identity.read(place.trainer) or find(command(place, module)[1:])
+        identity = Identity.read(place.trainer)
+        if identity is None and (identity := find(command(place, module)[1:])):
+            identity.write(place.trainer)
         return None if identity is None else cls(identity)
 
     def is_alive(self) -> bool:

@@ -1,0 +1,77 @@
+import pytest
+
+from workers import devices, environment
+
+SMI = """GPU-aa, NVIDIA H200, 143771
+GPU-bb, NVIDIA H200, [N/A]
+"""
+
+
+@pytest.fixture
+def smi(tmp_path, monkeypatch):
+    """A machine whose nvidia-smi answers with this text."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def install(text):
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
+        program.chmod(0o755)
+        monkeypatch.setattr(devices, "SMI", (str(program),))
+
+    return install
+
+
+def test_each_gpu_is_a_device_and_a_slot(smi):
+    smi(SMI)
+    found = devices.devices()
+    assert [(d["kind"], d["uuid"], d["name"]) for d in found] == [
+        ("cuda", "GPU-aa", "NVIDIA H200"),
+        ("cuda", "GPU-bb", "NVIDIA H200"),
+    ]
+    assert [d["memory_bytes"] for d in found] == [143771 * 2**20, 0]
+    assert devices.slots(found) == 2
+
+
+@pytest.mark.parametrize("visible", ["1", "GPU-bb"])
+def test_a_gpu_that_the_operator_hides_is_not_offered(smi, monkeypatch, visible):
+    smi(SMI)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [device["uuid"] for device in devices.gpus()] == ["GPU-bb"]
+
+
+@pytest.mark.parametrize("text", ["", "No devices were found\n"])
+def test_without_a_gpu_the_processor_is_the_device(smi, text):
+    smi(text)
+    device = devices.devices()[0]
+    assert device["kind"] == "cpu"
+    assert device["memory_bytes"] > 2**28
+    assert devices.slots([device]) == max(1, devices.cpu_count() // 2)
+
+
+def test_without_nvidia_smi_too(monkeypatch):
+    monkeypatch.setattr(devices, "SMI", ("/nowhere/nvidia-smi",))
+    assert devices.devices()[0]["kind"] == "cpu"
+
+
+def test_a_container_offers_what_it_may_use(tmp_path, monkeypatch):
+    limit = tmp_path / "memory.max"
+    limit.write_text("1073741824\n")
+    monkeypatch.setattr(devices, "CGROUP_MEMORY", limit)
+    assert devices.memory_bytes() == 2**30
+    limit.write_text("max\n")
+    assert devices.memory_bytes() > 2**30
+
+
+def test_versions_are_read_without_an_import():
+    assert devices.versions()["torch"].startswith("2.")
+
+
+def test_what_is_not_known_to_be_harmless_is_held_back(monkeypatch):
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_PASSWORD", "PGPASSWORD"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("NCCL_DEBUG", "INFO")
+
+    kept = environment.clean()
+
+    assert "secret" not in kept.values()
+    assert kept["NCCL_DEBUG"] == "INFO"

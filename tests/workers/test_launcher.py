@@ -1,0 +1,126 @@
+import json
+
+import pytest
+
+from llmhub.lib import manifest
+from llmhub.runs.claim import claim
+from llmhub.runs.models import Attempt, Worker
+from llmhub.runs.states import State
+from tests.factories import make_attempt, make_project, make_run
+from tests.workers.conftest import kill
+from workers import launcher, node
+
+GPUS = [{"kind": "cuda", "name": "H200", "memory_bytes": 1, "uuid": f"GPU-{n}"} for n in range(2)]
+
+
+@pytest.fixture
+def disk(settings, tmp_path):
+    settings.HUB_DATA = tmp_path
+    return tmp_path
+
+
+@pytest.fixture
+def atlas(db):
+    return make_project()
+
+
+@pytest.fixture
+def worker(db):
+    return Worker.objects.create(name="node-1", slots=1, cpu_count=6)
+
+
+def prepared(worker):
+    place = launcher.prepare(*claim(worker))
+    return place, json.loads(place.job.read_text())
+
+
+def test_a_job_says_all_that_the_trainer_needs(atlas, worker, disk):
+    run = make_run(atlas)
+
+    place, job = prepared(worker)
+
+    assert place.path == disk / "runs" / str(run.pk) / "attempts" / "1"
+    assert (job["run_id"], job["attempt_number"], job["spec"]) == (run.pk, 1, run.config)
+    assert job["data"][0]["sha256"] == run.dataset_version.sha256
+    assert job["resume_from"] is None
+    assert job["environment"]["CUDA_VISIBLE_DEVICES"] == ""
+    assert job["environment"]["OMP_NUM_THREADS"] == "6"
+
+
+def test_each_slot_has_a_gpu_of_its_own(atlas, disk):
+    worker = Worker.objects.create(name="node-2", slots=2, cpu_count=8, devices=GPUS)
+    make_run(atlas), make_run(atlas)
+
+    shares = [prepared(worker)[1]["environment"] for _ in range(2)]
+
+    assert [share["CUDA_VISIBLE_DEVICES"] for share in shares] == ["GPU-0", "GPU-1"]
+    assert {share["OMP_NUM_THREADS"] for share in shares} == {"4"}
+
+
+def test_the_next_attempt_goes_on_from_the_checkpoint_of_the_one_before(atlas, worker, disk):
+    run = make_run(atlas)
+    make_attempt(run, State.QUEUED, ended_at=run.queued_at)
+    checkpoint = disk / "runs" / str(run.pk) / "checkpoints" / "step-5"
+    checkpoint.mkdir(parents=True)
+    manifest.write(checkpoint, step=5, val_loss=None)
+
+    _, job = prepared(worker)
+
+    assert job["resume_from"] == str(checkpoint)
+    assert Attempt.objects.get(number=2).resumed_from_step == 5
+
+
+def test_files_of_another_databases_run_are_not_taken_for_this_ones(atlas, worker, disk):
+    run = make_run(atlas)
+    foreign = disk / "runs" / str(run.pk) / "checkpoints" / "step-99"
+    foreign.mkdir(parents=True)
+    manifest.write(foreign, step=99, val_loss=None)
+
+    _, job = prepared(worker)
+
+    assert job["resume_from"] is None
+    assert [path.name.split(".")[0] for path in disk.glob(f"runs/{run.pk}.aside-*")] == [
+        str(run.pk)
+    ]
+
+
+def test_what_cannot_be_started_here_is_given_up_after_three_tries(atlas, worker, disk):
+    run = make_run(atlas)
+    (disk / "runs").write_text("a file where a folder should be")
+
+    assert launcher.fill_slots(worker) == 0
+
+    run.refresh_from_db()
+    assert (run.state, run.cause) == (State.FAILED, "gave_up")
+    assert "never_started" in run.message
+    assert run.attempts.count() == 3
+
+
+def test_only_attempts_without_a_supervisor_are_orphans(case):
+    case.script("wait_for go", "end succeeded")
+    supervisor = case.supervise()
+    case.trainer()
+    assert launcher.unfinished(case.place.path.parents[3]) == [case.place]
+    assert not launcher.is_free(case.place)
+
+    kill(supervisor)
+    assert launcher.is_free(case.place)
+
+    case.allow("go")
+    case.finish()
+    assert launcher.unfinished(case.place.path.parents[3]) == []
+
+
+def test_a_machine_shows_what_it_offers(disk, db, settings):
+    settings.HUB_NODE = "node-9"
+
+    node.register()
+    first_seen = Worker.objects.get().first_seen_at
+    node.register()
+
+    worker = Worker.objects.get()
+    assert (worker.name, worker.first_seen_at) == ("node-9", first_seen)
+    assert worker.slots >= 1
+    assert worker.devices
+    assert worker.disk_free_bytes > 0
+    assert worker in Worker.objects.alive()
