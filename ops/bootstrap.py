@@ -99,11 +99,11 @@ def _install(requirements: Path) -> None:
     with log.open("w") as output:
         done = subprocess.run([*command, *files], stdout=output, stderr=output, check=False)
     if done.returncode:
-        errors = [line for line in log.read_text().splitlines() if line.startswith("ERROR")]
-        reason = errors[-1].removeprefix("ERROR: ") if errors else "see its log"
+        full = "No space left on device" in log.read_text(errors="replace")
+        advice = "make room on the disk" if full else "check the network"
         raise Refused(
-            f"pip could not install {requirements.name}: {reason} "
-            f"Check the network and the disk, then try again (its log: {log})."
+            f"pip could not install {requirements.name}: {advice} and try again "
+            f"(pip's own words are in {log})."
         )
 
 
