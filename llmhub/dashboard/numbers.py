@@ -30,8 +30,8 @@ def figure(value: float | None, digits: int = 4) -> str:
         return "∞" if value > 0 else "−∞"
     if 1e4 <= abs(value) < 1e15:
         return compact(value)
-    if value != 0 and not 1e-3 <= abs(value) < 1e15:
-        return f"{value:.{digits - 1}g}"
+    if value != 0 and not 1e-4 <= abs(value) < 1e15:
+        return f"{value:.{digits}g}"
     return _significant(value, digits)
 
 

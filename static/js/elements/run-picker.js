@@ -1,5 +1,5 @@
 // Chooses runs in a table and takes them to the comparison; the choice outlives filters and pages.
-import { format, ngettext } from "../lib/i18n.js";
+import { format, gettext, ngettext } from "../lib/i18n.js";
 
 class RunPicker extends HTMLElement {
   chosen = new Set();
@@ -49,7 +49,7 @@ class RunPicker extends HTMLElement {
     this.bar.hidden = n === 0;
     const text = ngettext("{n} run chosen", "{n} runs chosen", n);
     this.bar.querySelector("[data-count]").textContent = format(text, { n });
-    this.bar.querySelector("[data-number]").textContent = n;
+    this.bar.querySelector("[data-submit]").textContent = format(gettext("Compare ({n})"), { n });
   }
 
   go = (event) => {

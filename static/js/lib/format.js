@@ -24,24 +24,13 @@ export function figure(value, digits = 4) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   if (size >= 1e4 && size < 1e15) return compact(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e15)) return power(value, digits);
+  if (size !== 0 && (size < 1e-4 || size >= 1e15)) return power(value, digits);
   return significant(value, digits);
 }
 
 function power(value, digits) {
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
   return `${significant(Number(mantissa), digits)}e${exponent.replace(/^([+-])(\d)$/, "$10$2")}`;
-}
-
-export function bytes(value) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let size = value;
-  let unit = 0;
-  while (size >= 1024 && unit < units.length - 1) {
-    size /= 1024;
-    unit += 1;
-  }
-  return `${significant(size, 3)} ${units[unit]}`;
 }
 
 // The two largest units: "4 s", "2 min 5 s", "3 h 10 min", "2 d 4 h".

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.e2e import browser as browsers
+from tests.e2e.hub import RunningHub, running_hub
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process of xdist starts the hub and runs all of them."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    with running_hub(tmp_path_factory.mktemp("hub")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(hub: RunningHub, chromium: Browser) -> Iterator[Page]:
+    """The first administrator's browser. At the end it must not have complained of anything."""
+    context = chromium.new_context(**browsers.WIDE)
+    complaints = browsers.Complaints(context)
+    page = context.new_page()
+    browsers.sign_in(page, hub.sign_in_link())
+    page.goto(hub.url)
+    yield page
+    context.close()
+    assert complaints == []

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describeAxis } from "../../static/js/lib/axes.js";
+import { chartsOfComparison, chartsOfRun } from "../../static/js/lib/charts.js";
+import { worst } from "../../static/js/lib/connection.js";
+import { secondsLeft } from "../../static/js/lib/eta.js";
+import { LogText } from "../../static/js/lib/log-text.js";
+import { escaped, lineTrace, oddStretches, oddTrace } from "../../static/js/lib/traces.js";
+
+const keys = (charts) => charts.map(({ key }) => key);
+const line = (x, y, more = {}) => ({ id: "1", name: "run", x, y, dash: "solid", divisor: 1, ...more });
+
+test("related metrics of a run share a chart, in the order of the page", () => {
+  const charts = chartsOfRun([
+    "mine/score", "train/grad_norm", "val/loss", "train/tokens", "train/loss", "val/perplexity",
+  ]);
+  assert.deepEqual(keys(charts), ["loss", "perplexity", "train/grad_norm", "mine/score"]);
+  assert.deepEqual(charts[0].names, ["train/loss", "val/loss"]);
+});
+
+test("a comparison has one chart a metric, and none for the token count", () => {
+  const charts = chartsOfComparison(["val/loss", "train/loss", "train/loss", "train/tokens"]);
+  assert.deepEqual(keys(charts), ["train/loss", "val/loss"]);
+});
+
+test("time is told in the largest unit that fits", () => {
+  assert.equal(describeAxis("time", 100).divisor, 1);
+  assert.equal(describeAxis("time", 130).divisor, 60);
+  assert.equal(describeAxis("time", 3 * 3600).divisor, 3600);
+  assert.equal(describeAxis("tokens", 1e9).divisor, 1);
+});
+
+test("names cannot become markup in a chart", () => {
+  assert.equal(escaped("<b>a & b</b>"), "&lt;b&gt;a &amp; b&lt;/b&gt;");
+  assert.equal(lineTrace(line([1], [1], { name: "<i>x" }), "red").name, "&lt;i&gt;x");
+});
+
+test("a line stops where a value is not finite", () => {
+  const { x, y } = lineTrace(line([2, 4, 6], [1, NaN, 3], { divisor: 2 }), "red");
+  assert.deepEqual(x, [1, 2, 3]);
+  assert.deepEqual(y, [1, null, 3]);
+});
+
+test("each stretch that is not finite gets one mark with its length", () => {
+  const odd = oddStretches({ x: [1, 2, 3, 4, 5], y: [NaN, NaN, 1, Infinity, 2] });
+  assert.deepEqual(odd, [{ x: 1, value: NaN, count: 2 }, { x: 4, value: Infinity, count: 1 }]);
+  assert.deepEqual(oddTrace(line([1, 2], [NaN, NaN]), "red").text, ["NaN"]);
+  assert.equal(oddTrace(line([1], [1]), "red"), null);
+});
+
+test("the time left follows the recent pace, not the slow start", () => {
+  const steps = Array.from({ length: 101 }, (_, at) => at);
+  const times = steps.map((step) => (step < 10 ? step * 100 : 900 + step));
+  assert.equal(secondsLeft(steps, times, 150), 50);
+});
+
+test("without two steps nothing is said of the time left", () => {
+  assert.equal(secondsLeft([], [], 10), null);
+  assert.equal(secondsLeft([1], [5], 10), null);
+  assert.equal(secondsLeft([1, 1], [5, 5], 10), null);
+});
+
+test("several connections are as good as the worst of them", () => {
+  assert.equal(worst(["live", "offline", "live"]), "offline");
+  assert.equal(worst(["live", "live"]), "live");
+  assert.equal(worst([]), "connecting");
+});
+
+test("a piece of log is placed by its offset", () => {
+  const log = new LogText();
+  assert.equal(log.place({ attempt: 1, offset: 0, end: 5 }), "newer");
+  log.start({ attempt: 2, offset: 0, end: 10, before: false });
+  assert.equal(log.place({ attempt: 2, offset: 10, end: 15 }), "append");
+  assert.equal(log.place({ attempt: 2, offset: 5, end: 10 }), "old");
+  assert.equal(log.place({ attempt: 2, offset: 12, end: 15 }), "gap");
+  assert.equal(log.place({ attempt: 1, offset: 10, end: 15 }), "other");
+  assert.equal(log.place({ attempt: 3, offset: 0, end: 5 }), "newer");
+});
