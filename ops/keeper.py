@@ -26,7 +26,6 @@ class Child:
     start: Callable[[], subprocess.Popen[bytes]]
     process: subprocess.Popen[bytes]
     stop_signal: signal.Signals = signal.SIGTERM
-    once: bool = False  # it is meant to end
     started_at: float = 0.0
     deaths: int = 0
     start_again_at: float | None = None
@@ -87,9 +86,9 @@ class Keeper:
 
     def run(self, start: Callable[[], subprocess.Popen[bytes]], hear: Callable[[str], None]) -> int:
         """Runs a process to its end, or until the next interrupt; returns its exit code."""
-        child = Child("", start, start(), once=True)
-        self._started(child, hear)
         interrupts = self.interrupts
+        child = Child("", start, start())
+        self._started(child, hear)
         self.watch(lambda: child.is_over() or self.interrupts > interrupts)
         stop(child.process, child.stop_signal, IMPATIENCE)
         self._read_rest(child)
