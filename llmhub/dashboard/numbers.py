@@ -1,4 +1,4 @@
-"""Numbers and durations as people read them; static/js/lib/format.js says the same in the browser."""
+"""Numbers and durations as people read them; static/js/lib/format.js is the browser's side."""
 
 from __future__ import annotations
 

@@ -103,23 +103,17 @@ class Sort:
 
 
 def rows(project: Project, chosen: dict[str, Any], sort: Sort) -> QuerySet[Run]:
-    found = Run.objects.filter(project=project, **exact(chosen))
-    if text := chosen.get("q"):
-        found = found.filter(Q(name__icontains=text) | Q(dataset_version__dataset__name__icontains=text))
-    return found.select_related("created_by", "recipe_version__recipe", "dataset_version__dataset").order_by(
-        *sort.order()
-    )
+    conditions = [condition(name, value) for name, value in chosen.items()]
+    found = Run.objects.filter(*conditions, project=project).order_by(*sort.order())
+    return found.select_related("created_by", "recipe_version__recipe", "dataset_version__dataset")
 
 
-def exact(chosen: dict[str, Any]) -> dict[str, Any]:
-    conditions: dict[str, Any] = {}
-    if state := chosen.get("state"):
-        conditions |= {"state__in": [*ACTIVE, State.QUEUED]} if state == UNDER_WAY else {"state": state}
-    if recipe := chosen.get("recipe"):
-        conditions["recipe_version__recipe"] = recipe
-    if person := chosen.get("person"):
-        conditions["created_by"] = person
-    return conditions
+def condition(name: str, value: Any) -> Q:
+    if name == "q":
+        return Q(name__icontains=value) | Q(dataset_version__dataset__name__icontains=value)
+    if name == "state":
+        return Q(state__in=[*ACTIVE, State.QUEUED] if value == UNDER_WAY else [value])
+    return Q(recipe_version__recipe=value) if name == "recipe" else Q(created_by=value)
 
 
 @dataclass(frozen=True)

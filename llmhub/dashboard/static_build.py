@@ -17,7 +17,7 @@ from typing import Any
 import brotli
 import plotly
 from django.contrib.staticfiles.finders import BaseFinder, get_finders
-from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from django.contrib.staticfiles.storage import HashedFilesMixin, ManifestStaticFilesStorage
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage
 from whitenoise.compress import Compressor
@@ -63,7 +63,8 @@ class PlotlyFinder(BaseFinder):
         styles = InMemoryStorage()
         rules = plotly_css((PLOTLY / "plotly.min.js").read_text())
         styles.save("plotly.css", ContentFile(rules.encode()))
-        for name, storage in (("plotly.min.js", script), ("plotly.css", styles)):
+        found: list[tuple[str, Storage]] = [("plotly.min.js", script), ("plotly.css", styles)]
+        for name, storage in found:
             storage.prefix = "plotly"  # type: ignore[attr-defined]
             yield name, storage
 
@@ -75,12 +76,12 @@ class HubCompressor(Compressor):
 
 
 class HubStaticStorage(CompressedManifestStaticFilesStorage):
-    """Hashed names, also in our modules' imports, and only those; other people's scripts are left alone."""
+    """Only hashed names, also in our modules' imports; other people's scripts are left alone."""
 
     keep_only_hashed_files = True
     patterns = (
         ManifestStaticFilesStorage.patterns[0],
-        ("js/*.js", ManifestStaticFilesStorage._js_module_import_aggregation_patterns[1]),
+        ("js/*.js", HashedFilesMixin._js_module_import_aggregation_patterns[1]),  # type: ignore[attr-defined]
     )
 
     def create_compressor(self, **kwargs: Any) -> HubCompressor:

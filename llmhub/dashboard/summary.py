@@ -13,7 +13,7 @@ from llmhub.accounts.models import Project, User
 from llmhub.dashboard.runs_table import with_figures
 from llmhub.datasets.models import Dataset
 from llmhub.recipes.models import Recipe
-from llmhub.runs.machines import overview
+from llmhub.runs.machines import Machine, overview
 from llmhub.runs.models import Run
 from llmhub.runs.states import ACTIVE, State
 
@@ -44,7 +44,7 @@ def of(user: User, project: Project) -> dict[str, Any]:
         "recipes": list(Recipe.objects.visible_in(project)[:SHORTCUTS]),
         "datasets": datasets,
         "machines": machines,
-        "steps": [] if now or recent else first_steps(bool(datasets), any(m.alive for m in machines)),
+        "steps": [] if now or recent else first_steps(datasets, machines),
         "states": dict(State.choices),
     }
 
@@ -55,19 +55,19 @@ def project_runs(project: Project) -> QuerySet[Run]:
     )
 
 
-def first_steps(has_data: bool, has_worker: bool) -> list[Step]:
+def first_steps(datasets: list[Dataset], machines: list[Machine]) -> list[Step]:
     return [
         Step(
             _("A worker that trains"),
             _("`make up` starts one on this machine; others can join from elsewhere."),
             "workers",
-            has_worker,
+            any(machine.alive for machine in machines),
         ),
         Step(
             _("Text to learn from"),
             _("Use a demo dataset, or upload a text file of your own."),
             "datasets",
-            has_data,
+            bool(datasets),
         ),
         Step(
             _("A first run"),

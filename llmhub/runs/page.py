@@ -109,7 +109,9 @@ def config_groups(run: Run) -> list[tuple[str, list[ConfigRow]]]:
     known = fields.describe_values(values)
     names = [name for name in known if name in values]
     names += sorted(values.keys() - known.keys())
-    rows = [config_row(run, name, values[name], recipe.get(name), known.get(name)) for name in names]
+    rows = [
+        config_row(run, name, values[name], recipe.get(name), known.get(name)) for name in names
+    ]
     by_group = groupby(rows, key=lambda row: row.name.rpartition(".")[0])
     return [(str(GROUPS.get(group, group)), list(members)) for group, members in by_group]
 

@@ -54,9 +54,7 @@ def run_resume(request: HubRequest, run_id: int) -> HttpResponse:
     return ask(request, run_id, services.resume)
 
 
-def ask(
-    request: HubRequest, run_id: int, wish: Callable[[Run], services.Effect]
-) -> HttpResponse:
+def ask(request: HubRequest, run_id: int, wish: Callable[[Run], services.Effect]) -> HttpResponse:
     found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
     effect = wish(found)
     said = messages.info if effect == services.Effect.UNCHANGED else messages.success

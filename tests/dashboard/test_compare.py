@@ -35,7 +35,10 @@ def test_nothing_chosen_explains_itself(client):
 
 
 def test_only_what_differs_is_listed_with_its_title(client, atlas):
-    shared = {"recipe_version": make_recipe_version(), "dataset_version": make_dataset_version(atlas)}
+    shared = {
+        "recipe_version": make_recipe_version(),
+        "dataset_version": make_dataset_version(atlas),
+    }
     one = make_run(atlas, spec=spec(learning_rate=2e-3), **shared)
     two = make_run(atlas, spec=spec(learning_rate=5e-4), **shared)
     response = compare(client, f"{one.pk},{two.pk}")

@@ -9,7 +9,14 @@ from django.utils import timezone
 from llmhub.accounts.models import Role
 from llmhub.metrics import ingest
 from llmhub.runs.states import State
-from tests.factories import join, make_attempt, make_project, make_recipe_version, make_run, make_user
+from tests.factories import (
+    join,
+    make_attempt,
+    make_project,
+    make_recipe_version,
+    make_run,
+    make_user,
+)
 
 XSS = "<img src=x onerror=alert(1)> & co"
 
@@ -101,7 +108,9 @@ def test_runs_without_a_figure_come_last_whichever_way_it_is_sorted(client, atla
     assert names(runs(client, sort="-val_loss")) == ["bad", "good", "none"]
 
 
-@pytest.mark.parametrize("sort", ["name", "state", "duration", "best_val", "perplexity", "-created"])
+@pytest.mark.parametrize(
+    "sort", ["name", "state", "duration", "best_val", "perplexity", "-created"]
+)
 def test_every_column_that_offers_it_sorts(client, atlas, sort):
     make_run(atlas)
     assert runs(client, sort=sort).status_code == 200

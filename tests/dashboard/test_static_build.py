@@ -50,7 +50,9 @@ def test_large_files_are_compressed_beforehand(built):
 def test_plotlys_own_rules_become_a_style_sheet_in_the_order_that_they_would_apply():
     rules = plotly_css((PLOTLY / "plotly.min.js").read_text()).splitlines()
     assert len(rules) == 66
-    assert rules[-1].startswith(".js-plotly-plot .plotly,.js-plotly-plot .plotly div{direction:ltr;")
+    assert rules[-1].startswith(
+        ".js-plotly-plot .plotly,.js-plotly-plot .plotly div{direction:ltr;"
+    )
     assert ".js-plotly-plot .plotly .modebar{position:absolute;top:2px;right:2px;}" in rules
     assert rules[0].startswith(".plotly-notifier .notifier-close:hover{")
 

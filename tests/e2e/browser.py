@@ -53,7 +53,7 @@ def sign_in(page: Page, link: str) -> None:
 
 
 def eventually(page: Page, script: str, timeout: float = 30) -> None:
-    """Waits until `script` is true. Unlike wait_for_function it needs no eval, which the CSP forbids."""
+    """Waits until `script` is true; wait_for_function would need eval, which the CSP forbids."""
     give_up = time.monotonic() + timeout
     while not page.evaluate(script):
         assert time.monotonic() < give_up, f"Not true within {timeout} s: {script}"

@@ -17,13 +17,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     with running_hub(tmp_path_factory.mktemp("hub")) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while playwright lives, Django takes its event loop for ours and
+# refuses every query of the tests that follow in this process.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with browsers.chromium() as browser:
         yield browser

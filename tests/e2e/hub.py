@@ -46,7 +46,12 @@ class RunningHub:
 @contextmanager
 def running_hub(data: Path) -> Iterator[RunningHub]:
     environment = {name: value for name, value in os.environ.items() if name not in NOT_PASSED}
-    environment |= {"HUB_DATA": str(data), "HUB_PORT": "0", "HUB_NODE": "test", "HUB_BOOTSTRAP": "0"}
+    environment |= {
+        "HUB_DATA": str(data),
+        "HUB_PORT": "0",
+        "HUB_NODE": "test",
+        "HUB_BOOTSTRAP": "0",
+    }
     # A file and not a pipe, which would block the hub when nobody reads it.
     said = data.with_name(f"{data.name}.log")
     with said.open("w") as output:

@@ -59,7 +59,9 @@ def launch(page: Page, name: str, steps: int, learning_rate: str = "") -> None:
 def reveal_and_fill(page: Page, name: str, value: str) -> None:
     """Fields stand in groups that may be closed."""
     field = page.locator(f"[name='{name}']")
-    field.evaluate("(field) => { const group = field.closest('details'); if (group) group.open = true }")
+    field.evaluate(
+        "(field) => { const group = field.closest('details'); if (group) group.open = true }"
+    )
     field.fill(value)
 
 
@@ -106,7 +108,9 @@ def read_the_difference(page: Page) -> None:
     eventually(page, f"{CURVES} == 1")
     assert "hide=" in page.url
     page.reload()
-    expect(page.locator(".legend-toggle", has_text="second")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".legend-toggle", has_text="second")).to_have_attribute(
+        "aria-pressed", "false"
+    )
 
 
 def stop(page: Page) -> None:

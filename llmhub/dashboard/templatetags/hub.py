@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -97,7 +97,8 @@ def run_duration(row: Any) -> float | None:
     """Seconds from the start of a run or an attempt to its end, or to now."""
     if row.started_at is None:
         return None
-    return ((row.ended_at or timezone.now()) - row.started_at).total_seconds()
+    took: timedelta = (row.ended_at or timezone.now()) - row.started_at
+    return took.total_seconds()
 
 
 @register.filter

@@ -1,0 +1,81 @@
+"""Pictures of the main pages of a running hub, at two widths, light and dark.
+
+python -m tests.e2e.screenshots SIGN_IN_LINK FOLDER [--run ID] [--compare ID,ID]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+from tests.e2e import browser as browsers
+
+SIZES = {"wide": browsers.WIDE, "narrow": browsers.NARROW}
+SETTLE_MS = 1500
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("link", help="a sign-in link that was not used yet")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--run", help="the run whose page is shown")
+    parser.add_argument("--compare", help="the runs that are compared")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    url, _, _ = arguments.link.partition("/welcome/")
+    pages = pages_of(arguments.run, arguments.compare)
+    with browsers.chromium() as browser:
+        state = signed_in(browser, arguments.link)
+        for size in SIZES:
+            for theme in ("light", "dark"):
+                shoot(browser, state, url, pages, size, theme, arguments.folder)
+
+
+def pages_of(run: str | None, compared: str | None) -> dict[str, str]:
+    pages = {
+        "overview": "/",
+        "runs": "/runs/",
+        "recipes": "/recipes/",
+        "recipe": "/recipes/gpt2-125m/",
+        "launch": "/runs/new/?recipe=gpt2-125m",
+        "datasets": "/datasets/",
+        "workers": "/workers/",
+    }
+    if run:
+        pages["run"] = f"/runs/{run}/"
+    if compared:
+        pages["compare"] = f"/compare/?runs={compared}"
+    return pages
+
+
+def signed_in(browser: Browser, link: str) -> Any:
+    context = browser.new_context()
+    browsers.sign_in(context.new_page(), link)
+    return context.storage_state()
+
+
+def shoot(
+    browser: Browser,
+    state: Any,
+    url: str,
+    pages: dict[str, str],
+    size: str,
+    theme: Any,
+    folder: Path,
+) -> None:
+    context = browser.new_context(
+        **SIZES[size], color_scheme=theme, storage_state=state, device_scale_factor=2
+    )
+    page: Page = context.new_page()
+    for name, path in pages.items():
+        page.goto(url + path)
+        page.wait_for_timeout(SETTLE_MS)
+        page.screenshot(path=folder / f"{name}-{size}-{theme}.png")
+    context.close()
+
+
+if __name__ == "__main__":
+    main()
