@@ -14,7 +14,7 @@ import redis
 from ops.errors import Refused
 
 READY_WITHIN = 10.0
-OLDEST_POSTGRES = 140000
+OLDEST_POSTGRES = 160000
 
 
 class Server(Protocol):
@@ -71,7 +71,7 @@ def check_database(url: str) -> None:
         reason = str(error).strip().splitlines()[0]
         raise Refused(f"DATABASE_URL cannot be used: {reason}") from None
     if version < OLDEST_POSTGRES:
-        raise Refused(f"DATABASE_URL is PostgreSQL {version // 10000}; 14 or newer is needed.")
+        raise Refused(f"DATABASE_URL is PostgreSQL {version // 10000}; 16 or newer is needed.")
 
 
 def check_broker(url: str) -> None:
