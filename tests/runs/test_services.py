@@ -116,7 +116,7 @@ def test_whoever_holds_an_old_fence_moves_nothing(atlas):
     assert Run.objects.get().state == State.RUNNING
 
 
-@pytest.mark.parametrize("before", [State.DRAFT, *ACTIVE, State.PAUSED, *TERMINAL])
+@pytest.mark.parametrize("before", [State.DRAFT, *sorted(ACTIVE), State.PAUSED, *sorted(TERMINAL)])
 def test_only_a_queued_run_is_claimed(atlas, before):
     assert move(make_run(atlas, before), State.CLAIMED) is False
 
