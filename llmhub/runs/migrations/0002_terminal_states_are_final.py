@@ -39,6 +39,6 @@ DROP FUNCTION runs_keep_terminal_state();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("runs", "0002_attempt_slots")]
+    dependencies = [("runs", "0001_initial")]
 
     operations = [migrations.RunSQL(CREATE, DROP)]
