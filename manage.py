@@ -6,7 +6,8 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmhub.settings")
     # llmhub/__init__.py stays empty so that the client imports without Django; the
     # Celery app is therefore loaded here, before any code sends a task by name.
-    import llmhub.celery  # noqa: F401
     from django.core.management import execute_from_command_line
+
+    import llmhub.celery  # noqa: F401
 
     execute_from_command_line(sys.argv)

@@ -1,4 +1,4 @@
-"""Settings of the hub: the environment comes in here and nowhere else, and nonsense is refused loudly.
+"""Settings of the hub: the environment comes in here and nowhere else; nonsense is refused.
 
 `make up` sets DATABASE_URL and REDIS_URL for the processes it starts and leaves them in
 HUB_DATA/servers.json, so that `python manage.py ...` typed by hand finds the running servers.
@@ -41,8 +41,9 @@ def env_bool(name: str, default: bool = False) -> bool:
 HUB_DATA = Path(env("HUB_DATA", str(BASE_DIR / "var"))).resolve()
 HUB_HOST = env("HUB_HOST", "127.0.0.1")
 HUB_PORT = env_int("HUB_PORT", 8000)
-# Where people and trainers reach the hub.
-HUB_URL = env("HUB_URL", f"http://{'127.0.0.1' if HUB_HOST == '0.0.0.0' else HUB_HOST}:{HUB_PORT}")
+# Where people and trainers reach the hub. "All addresses" is nowhere to go to.
+_reachable = "127.0.0.1" if HUB_HOST == "0.0.0.0" else HUB_HOST  # noqa: S104
+HUB_URL = env("HUB_URL", f"http://{_reachable}:{HUB_PORT}")
 # The name of this machine in the hub; one Celery worker with this name runs on it.
 HUB_NODE = env("HUB_NODE", socket.gethostname())
 # Trainings at once on this machine; 0: one a GPU, or one for every two cores.
@@ -71,7 +72,8 @@ def secret_key() -> str:
         return (HUB_DATA / "secret_key").read_text().strip()
     except OSError:
         raise ImproperlyConfigured(
-            f"SECRET_KEY is not set and {HUB_DATA}/secret_key is missing: type `make up`, or set SECRET_KEY."
+            f"SECRET_KEY is not set and {HUB_DATA}/secret_key is missing: "
+            "type `make up`, or set SECRET_KEY."
         ) from None
 
 
@@ -141,7 +143,8 @@ TEMPLATES = [
     }
 ]
 
-# PostgreSQL is the truth. Under ASGI every request would open a connection of its own: use the pool.
+# PostgreSQL is the truth. Under ASGI every request would open a connection of its own: hence the
+# pool.
 DATABASES = {"default": dj_database_url.parse(server_url("DATABASE_URL"))}
 if DATABASES["default"].get("ENGINE") != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgresql://...).")
@@ -273,6 +276,8 @@ LOGGING = {
         }
     },
     # uvicorn writes each path; through our handler, without the secrets of one-time links.
-    "loggers": dict.fromkeys(["uvicorn", "uvicorn.access"], {"handlers": [], "propagate": True}),
+    "loggers": {
+        name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.access")
+    },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
 }
