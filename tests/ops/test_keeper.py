@@ -63,7 +63,7 @@ def test_a_child_that_dies_is_started_again(watched, listener, tmp_path):
 
 
 def test_the_pause_grows_with_each_early_death_and_starts_over_after_a_long_life():
-    child = Child("web", lambda: None, process=None, started_at=time.monotonic())
+    child = Child("web", lambda: python("pass"), process=None, started_at=time.monotonic())
     assert [child.pause() for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
     child.started_at -= keeper.SETTLED_AFTER + 1
     assert child.pause() == 1
