@@ -58,6 +58,17 @@ class House:
                 running.kill()
                 running.wait()
 
+    def command(self, name: str) -> str:
+        """Runs a management command to its end; returns what it said."""
+        return subprocess.run(
+            [sys.executable, "manage.py", name],
+            cwd=process.ROOT,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
     def ask_to_end(self, name: str) -> int:
         running = self._running.pop(name)
         running.send_signal(signal.SIGTERM)
