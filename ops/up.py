@@ -137,7 +137,9 @@ class Hub:
     def _worker(self) -> subprocess.Popen[bytes]:
         queues = f"runs,node.{self.config.node}"
         options = ["--queues", queues, "--hostname", f"hub@{self.config.node}", "--concurrency=2"]
-        options += ["--include", "workers.tasks", "--without-gossip", "--without-mingle"]
+        # Threads: a task only starts processes, and a fork would copy the agent's connections.
+        options += ["--pool=threads", "--include", "workers.tasks"]
+        options += ["--without-gossip", "--without-mingle"]
         # Celery warns root because of pickle, which no message here may use.
         calm = ["-W", "ignore:You're running the worker with superuser privileges"]
         return self._python(
