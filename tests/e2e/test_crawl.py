@@ -1,4 +1,4 @@
-"""Every page that a link leads to, wide and narrow: it is there, fits, and the browser is content."""
+"""Every page that a link leads to, wide and narrow: it is there, it fits, nothing complains."""
 
 from __future__ import annotations
 
