@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 
 from llmhub.celery import app
 from workers import node, probing
@@ -22,8 +22,9 @@ def probe(probe_id: int) -> None:
     probing.measure(probe_id)
 
 
-@worker_ready.connect
+@worker_init.connect
 def start_agent(**_: Any) -> None:
+    """Before the broker is reached: the agent does not need it."""
     agent = node.Agent()
     agent.start()
     worker_shutting_down.connect(lambda **_: agent.stop(), weak=False)
