@@ -43,13 +43,13 @@ def spawn(
 
 
 def stop(process: subprocess.Popen[bytes], number: signal.Signals, patience: float) -> None:
-    """Asks a process to end, waits for it, and ends it by force when it does not."""
+    """Asks a process to end, waits for it, and ends it and its own by force when it does not."""
     if process.poll() is None:
         process.send_signal(number)
     try:
         process.wait(patience)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
