@@ -59,7 +59,7 @@ def first_steps(datasets: list[Dataset], machines: list[Machine]) -> list[Step]:
     return [
         Step(
             _("A worker that trains"),
-            _("`make up` starts one on this machine; others can join from elsewhere."),
+            _("The command “make up” starts one on this machine; others can join."),
             "workers",
             any(machine.alive for machine in machines),
         ),

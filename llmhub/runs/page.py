@@ -13,18 +13,12 @@ from django.utils.translation import gettext_lazy
 from llmhub.accounts import access
 from llmhub.accounts.models import Membership, Role, User
 from llmhub.lib import metric_names
-from llmhub.recipes import fields, specs
+from llmhub.recipes import fields, forms, specs
 from llmhub.runs import causes
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Run
 
-GROUPS = {
-    "": gettext_lazy("Kind"),
-    "model": gettext_lazy("Model"),
-    "training": gettext_lazy("Training"),
-    "data": gettext_lazy("Data"),
-    "runtime": gettext_lazy("Runtime"),
-}
+GROUPS = {"": gettext_lazy("Kind"), **forms.GROUPS}
 # Fields that every spec has and none describes.
 TITLES = {"objective": gettext_lazy("Objective")}
 # The strip of figures on top of the page.
