@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from pathlib import Path
@@ -152,12 +153,13 @@ def test_two_hubs_have_two_folders_however_deep_their_data(tmp_path):
 
 
 def test_the_runtime_folder_of_another_user_is_not_taken(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert socket_dir(tmp_path).parent == tmp_path
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
-    with pytest.raises(Refused, match="/tmp/llmhub-12345-"):
-        socket_dir(tmp_path)
-    next(Path("/tmp").glob("llmhub-12345-*")).rmdir()
+    with tempfile.TemporaryDirectory(dir="/tmp") as runtime:  # tmp_path is too long for a socket
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        assert socket_dir(tmp_path).parent == Path(runtime)
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+        with pytest.raises(Refused, match="/tmp/llmhub-12345-"):
+            socket_dir(tmp_path)
+        next(Path("/tmp").glob("llmhub-12345-*")).rmdir()
 
 
 def test_a_server_that_cannot_start_says_why(postgres, monkeypatch):
