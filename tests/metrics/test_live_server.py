@@ -18,6 +18,7 @@ from llmhub.client import Client
 from llmhub.metrics import query
 from llmhub.runs import live
 from tests.factories import join, make_attempt, make_project, make_run, make_user
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,6 +30,7 @@ def hub():
     sock = server.config.bind_socket()
     thread = threading.Thread(target=server.run, args=([sock],))
     thread.start()
+    until(lambda: server.started)
     yield f"127.0.0.1:{sock.getsockname()[1]}"
     server.should_exit = True
     thread.join()

@@ -67,7 +67,8 @@ def test_a_torn_record_names_nobody(tmp_path, text):
 
 
 def test_a_process_is_found_by_the_end_of_its_command_line(sleeper, tmp_path):
-    assert find([SLEEP[-1], str(tmp_path)]) == Identity.of(sleeper.pid)
+    # The kernel shows the command line a moment after the process started.
+    assert until(lambda: find([SLEEP[-1], str(tmp_path)])) == Identity.of(sleeper.pid)
     assert find([SLEEP[-1], str(tmp_path / "other")]) is None
 
 
