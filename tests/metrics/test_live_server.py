@@ -28,6 +28,7 @@ def hub():
     """The address of the whole application under uvicorn, on this test's database."""
     server = uvicorn.Server(uvicorn.Config(application, port=0, lifespan="off", log_level="error"))
     sock = server.config.bind_socket()
+    sock.listen()  # who connects before the thread is there waits
     thread = threading.Thread(target=server.run, args=([sock],))
     thread.start()
     until(lambda: server.started)
