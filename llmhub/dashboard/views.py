@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import push_url
 
 from llmhub.accounts.decorators import project_required
+from llmhub.accounts.middleware import enter
 from llmhub.accounts.requests import HubRequest, ProjectRequest
 from llmhub.dashboard import comparison, runs_table, summary
 from llmhub.runs.live import project_topic
@@ -68,6 +69,9 @@ def compare(request: HubRequest) -> HttpResponse:
         # From the checkboxes of a form: the address that people share is the short one.
         return redirect(f"{reverse('compare')}?runs={','.join(map(str, ids))}")
     chosen = comparison.choose(request.user, ids)
+    projects = {run.project_id for run in chosen.runs}
+    if len(projects) == 1:
+        enter(request, projects.pop())
     context = {
         "chosen": chosen,
         "rows": runs_table.with_figures(chosen.runs),

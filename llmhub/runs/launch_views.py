@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from llmhub.accounts import access
 from llmhub.accounts.decorators import no_project, require_form_methods
+from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
 from llmhub.recipes import scales
@@ -43,6 +44,7 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
         if not start.version.recipe.is_trainable():
             messages.warning(request, _("This release cannot train this objective yet."))
             return redirect("recipe", start.version.recipe.slug)
+        enter(request, start.project.pk)
         return view(request, start)
 
     return guarded

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from llmhub.accounts import access
-from llmhub.accounts.models import Membership, Role, User
+from llmhub.accounts.models import Role, User
 from llmhub.lib import metric_names
 from llmhub.recipes import fields, forms, specs
 from llmhub.runs import causes
@@ -60,13 +60,7 @@ def context(user: User, run: Run) -> dict[str, Any]:
         "cause": causes.explain(run.cause),
         "figures": figures(run),
         "attempts": [(attempt, causes.explain(attempt.cause)) for attempt in attempts(run)],
-        **project_of(place),
     }
-
-
-def project_of(place: Membership) -> dict[str, Any]:
-    """An object's page is about the object's project, whichever one was looked at before."""
-    return {"current_project": place.project, "membership": place}
 
 
 def attempts(run: Run) -> QuerySet[Attempt]:

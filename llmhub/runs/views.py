@@ -11,9 +11,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from llmhub.accounts import access
+from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
-from llmhub.runs import machines, page, services
+from llmhub.runs import page, services, workers_page
 from llmhub.runs.models import Run
 
 # The parts of the page that are fetched again when the run moves, by their id in it.
@@ -32,6 +33,7 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
     part = PARTS.get(request.htmx.target or "")
     if part:
         return render(request, part, context)
+    enter(request, found.project_id)
     context |= {"titles": page.metric_titles(), "config": page.config_groups(found)}
     return render(request, "runs/run.html", context)
 
@@ -67,5 +69,5 @@ def ask(request: HubRequest, run_id: int, wish: Callable[[Run], services.Effect]
 @require_safe
 @login_required
 def workers(request: HubRequest) -> HttpResponse:
-    context = {"machines": machines.overview(request.user)}
+    context = {"machines": workers_page.overview(request.user)}
     return render(request, "runs/_workers.html" if request.htmx else "runs/workers.html", context)

@@ -92,7 +92,12 @@ def test_a_link_to_the_page_of_another_project_opens_that_project(as_alice, alic
     page = as_alice.get("/people/?project=zephyr")
     assert page.context["current_project"].slug == "zephyr"
     assert not page.context["may_administer"]
+
+
+def test_a_link_to_a_project_that_the_person_is_not_in_changes_nothing(as_alice):
+    make_project("borealis")
     assert as_alice.get("/people/?project=borealis").context["current_project"].slug == "atlas"
+    assert as_alice.get("/people/").context["current_project"].slug == "atlas"
 
 
 def test_more_people_and_invitations_cost_no_more_queries(as_alice, alice, bob, atlas):

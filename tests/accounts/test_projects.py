@@ -34,6 +34,18 @@ def test_switching_is_remembered(as_alice, alice):
     assert as_alice.get("/people/").context["current_project"].slug == "zephyr"
 
 
+def test_a_link_into_a_project_stays_there(as_alice, alice):
+    join(alice, make_project("zephyr"), Role.VIEWER)
+    as_alice.get("/people/?project=zephyr")
+    assert as_alice.get("/people/").context["current_project"].slug == "zephyr"
+
+
+def test_a_refreshing_part_of_an_older_page_does_not_switch(as_alice, alice):
+    join(alice, make_project("zephyr"), Role.VIEWER)
+    as_alice.get("/?project=zephyr", headers={"hx-request": "true"})
+    assert as_alice.get("/people/").context["current_project"].slug == "atlas"
+
+
 def test_nobody_switches_to_a_project_they_are_not_in(as_charlie, atlas):
     assert as_charlie.post("/projects/atlas/switch/").status_code == 404
     assert as_charlie.get("/people/").context["current_project"].slug == "borealis"

@@ -129,6 +129,8 @@ def test_the_page_is_about_the_runs_project_whichever_was_looked_at_before(membe
     response = member.get(reverse("run", args=[run.pk]), {"project": "zephyr"})
     assert response.context["current_project"] == atlas
     assert response.context["may_act"]
+    # And so do the pages that its links lead to.
+    assert member.get("/people/").context["current_project"] == atlas
 
 
 def test_the_config_marks_what_a_person_and_what_the_scale_changed(atlas):
