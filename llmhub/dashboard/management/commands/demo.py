@@ -37,7 +37,8 @@ class Command(BaseCommand):
         try:
             runs = [demo_run(project, rate) for rate in LEARNING_RATES]
         except LaunchRefused as refusal:
-            raise CommandError(f"The demo runs were refused: {refusal}") from None
+            reasons = " ".join(reason for group in refusal.errors.values() for reason in group)
+            raise CommandError(f"The demo runs were refused: {reasons}") from None
         chosen = ",".join(str(run.pk) for run in runs)
         if not options["no_wait"]:
             for run in runs:
@@ -68,10 +69,14 @@ def worker_alive() -> bool:
 
 
 def demo_run(project: Project, learning_rate: float) -> Run:
-    """Launched once per project and learning rate, however often the command is typed."""
+    """Launched once per text and learning rate, however often the command is typed."""
     admins = User.objects.filter(memberships__project=project, memberships__role=Role.ADMIN)
-    data = DatasetVersion.objects.filter(dataset__project=project).order_by("dataset", "-number")
-    version = data.first()
+    # The smallest of the demo texts where it is still there, else whatever is long.
+    data = DatasetVersion.objects.filter(dataset__project=project)
+    version = (
+        data.filter(dataset__slug="python-documentation-topics").first()
+        or data.order_by("-characters").first()
+    )
     if version is None:
         raise CommandError("The project has no dataset to train on: upload one first.")
     recipe = RecipeVersion.objects.filter(recipe__slug="gpt2-125m").latest("number")
@@ -87,5 +92,5 @@ def demo_run(project: Project, learning_rate: float) -> Run:
         },
         dataset_version=version,
         name=f"Demo, learning rate {learning_rate:g}",
-        idempotency_key=f"demo-{learning_rate:g}",
+        idempotency_key=f"demo-{learning_rate:g}-{version.pk}",
     )
