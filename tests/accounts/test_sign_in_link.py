@@ -52,7 +52,7 @@ def test_a_used_link_says_how_to_get_another(client, alice):
     stranger = Client()
     for answer in (stranger.get(address), stranger.post(address)):
         assert answer.status_code == 410
-        assert "manage.py sign_in_link" in answer.content.decode()
+        assert "ops manage sign_in_link" in answer.content.decode()
     assert not is_signed_in(stranger)
 
 
