@@ -6,7 +6,10 @@ from django.views.i18n import JavaScriptCatalog, set_language
 
 from llmhub.metrics.urls import websocket_urlpatterns
 
-__all__ = ["urlpatterns", "websocket_urlpatterns"]
+__all__ = ["handler404", "handler500", "urlpatterns", "websocket_urlpatterns"]
+
+handler404 = "llmhub.api.errors.not_found"
+handler500 = "llmhub.api.errors.server_error"
 
 urlpatterns = [
     path("", include("llmhub.dashboard.urls")),

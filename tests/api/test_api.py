@@ -193,3 +193,28 @@ def test_a_page_beyond_its_bounds_is_refused_by_name(script):
     answer = script.get("/runs?limit=0")
     assert answer.status_code == 422
     assert "limit" in answer.json()["fields"]
+
+
+@pytest.mark.parametrize("path", ["/nope", "/runs/x", "/runs/999999/nope"])
+def test_an_unknown_address_is_answered_in_json(script, path):
+    answer = script.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["detail"]
+
+
+def test_a_page_that_is_not_there_is_answered_with_a_page():
+    answer = Client().get("/nope/")
+    assert answer.status_code == 404
+    assert "<html" in answer.content.decode()
+
+
+def test_a_failure_is_answered_in_json(monkeypatch, project, script):
+    def fail(*_args: Any, **_options: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("llmhub.api.schemas.RunOut.of", fail)
+    run = make_run(project)
+    script.client.raise_request_exception = False
+    answer = script.get(f"/runs/{run.pk}")
+    assert answer.status_code == 500
+    assert answer.json() == {"detail": "The hub failed to answer; its log says why."}

@@ -1,0 +1,24 @@
+"""Scripts are answered in JSON, also where no view was reached or one failed."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
+from django.views import defaults
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    if not is_for_scripts(request):
+        return defaults.page_not_found(request, exception)
+    return JsonResponse({"detail": _("There is nothing at this address.")}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if not is_for_scripts(request):
+        return defaults.server_error(request)
+    detail = _("The hub failed to answer; its log says why.")
+    return JsonResponse({"detail": detail}, status=500)
+
+
+def is_for_scripts(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
