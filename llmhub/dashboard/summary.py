@@ -13,9 +13,9 @@ from llmhub.accounts.models import Project, User
 from llmhub.dashboard.runs_table import with_figures
 from llmhub.datasets.models import Dataset
 from llmhub.recipes.models import Recipe
-from llmhub.runs.machines import Machine, overview
 from llmhub.runs.models import Run
 from llmhub.runs.states import ACTIVE, State
+from llmhub.runs.workers_page import Machine, overview
 
 RECENT = 8
 SHORTCUTS = 6

@@ -19,7 +19,7 @@ from llmhub.accounts.requests import HubRequest
 from llmhub.lib import metric_names
 from llmhub.metrics import ingest, logs, query
 from llmhub.metrics.wire import MAX_NAMES, Value
-from llmhub.runs.machine import authenticate, stale, unauthorized
+from llmhub.runs.machine_api import authenticate, stale, unauthorized
 from llmhub.runs.models import Attempt, Run
 
 MAX_BODY_BYTES = 4 * 1024 * 1024

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from llmhub.runs import attempts, checkpoints
 from llmhub.runs.attempts import End
 from llmhub.runs.checkpoints import Count, Reported
-from llmhub.runs.machine import machine_view, stale
+from llmhub.runs.machine_api import machine_view, stale
 from llmhub.runs.models import Attempt
 from llmhub.runs.states import Outcome, State
 
