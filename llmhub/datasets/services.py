@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from django.conf import settings
@@ -13,6 +15,7 @@ from django.utils.text import slugify
 from llmhub.accounts.models import Project
 from llmhub.datasets.models import Dataset, DatasetVersion
 from llmhub.datasets.text import Facts, inspect
+from llmhub.lib import durable
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import User
@@ -74,19 +77,31 @@ def add_version(
     return DatasetVersion.objects.create(
         dataset=dataset,
         number=latest.number + 1 if latest else 1,
-        file=store(file, facts.sha256),
+        file=store(file, facts),
         created_by=user,
         **vars(facts),
     )
 
 
-def store(file: File[bytes], sha256: str) -> str:
+def store(file: File[bytes], facts: Facts) -> str:
     """The name in the storage; the same text is kept once, whoever registers it."""
-    name = f"datasets/{sha256[:2]}/{sha256}.txt"
-    if default_storage.exists(name):
-        return name
-    file.seek(0)
-    return default_storage.save(name, file)
+    name = f"datasets/{facts.sha256[:2]}/{facts.sha256}.txt"
+    # A file of another size is damaged: this is the chance to repair it.
+    if not default_storage.exists(name) or default_storage.size(name) != facts.bytes:
+        write_whole(file, Path(default_storage.path(name)))
+    return name
+
+
+def write_whole(file: File[bytes], place: Path) -> None:
+    """Under a hash there is the whole text or nothing, even if the disk is full half way."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+    try:
+        with aside.open("wb") as target:
+            target.writelines(file.chunks())
+        durable.publish(aside, place)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def slug_of(name: str) -> str:

@@ -1,4 +1,5 @@
 import io
+import resource
 
 import pytest
 from django.core.management import call_command
@@ -44,6 +45,30 @@ def test_two_projects_share_the_file_and_nothing_else(atlas, bob):
     second = register(make_project("borealis"), "Fables", file("one"), bob)
     assert first.file == second.file
     assert first.dataset != second.dataset
+
+
+def test_a_damaged_file_is_repaired_by_the_next_person_who_brings_the_text(atlas, bob):
+    path = register(atlas, "Fables", file("the whole text"), bob).path()
+    path.write_text("the wh")
+    register(make_project("borealis"), "Fables", file("the whole text"), bob)
+    assert path.read_text() == "the whole text"
+
+
+def test_a_disk_that_fills_up_leaves_nothing_under_the_hash(atlas, bob):
+    text = "x" * 300_000
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            register(atlas, "Fables", file(text), bob)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not Dataset.objects.exists()
+    version = register(atlas, "Fables", file(text), bob)
+    assert version.path().read_text() == text
+    assert [path.name for path in version.path().parent.glob(f"*{version.sha256}*")] == [
+        version.path().name
+    ]
 
 
 def test_a_refused_text_leaves_nothing_behind(atlas, bob):
