@@ -65,6 +65,17 @@ def test_what_a_killed_run_left_is_made_anew(place: Place):
     assert not unfinished.exists()
 
 
+@pytest.mark.parametrize("name", ["facts.json", "tokenizer.json", "training.bin"])
+def test_what_a_crash_damaged_is_made_anew(place: Place, name: str):
+    first = np.array(make(place).training)
+    (damaged,) = place.root.glob(f"tokens/*/{name}")
+    damaged.write_bytes(b"")
+    lines: list[str] = []
+
+    assert np.array_equal(make(place, lines.append).training, first)
+    assert lines[0].startswith("The tokenized text is damaged")
+
+
 def test_a_changed_text_is_never_tokenized(place: Place):
     place.text.path.write_text("something else")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from llmhub.lib import durable
 from llmhub.lib.rundir import write_json
 from llmhub.recipes.specs import Data
 from workers.training import tokenizer as tokenizers
 from workers.training.text import Corpus, TextFile
 
-# Part of the key: raise it when the same text would become other tokens.
-FORMAT = 1
+# Part of the key: raise it when the same text would become other tokens or other files.
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,10 @@ def tokenized(
     place = cache / _key(files, data, vocab_size)
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(place.with_suffix(".lock")):
-        if place.is_dir():
-            say("The text is tokenized already")
-        else:
+        kept = _kept(place, data, say)
+        if kept is None:
             _make(place, files, data, vocab_size, say)
-    return _open(place, data)
+        return kept or _open(place, data)
 
 
 def _key(files: Sequence[TextFile], data: Data, vocab_size: int) -> str:
@@ -72,6 +71,21 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _kept(place: Path, data: Data, say: Callable[[str], None]) -> TokenizedText | None:
+    """The entry, if there is one and it is whole; a damaged one is removed."""
+    if not place.is_dir():
+        return None
+    try:
+        text = _open(place, data)
+    # The tokenizer's own errors are plain exceptions.
+    except Exception as error:  # noqa: BLE001
+        say(f"The tokenized text is damaged and is made anew: {error}")
+        shutil.rmtree(place)
+        return None
+    say("The text is tokenized already")
+    return text
 
 
 def _make(
@@ -93,20 +107,26 @@ def _make(
     dtype = "uint16" if vocab_size <= 1 << 16 else "uint32"
     _write(aside / "training.bin", tokenizers.encode(tokenizer, corpus.training()), dtype)
     _write(aside / "validation.bin", tokenizers.encode(tokenizer, corpus.validation()), dtype)
-    write_json(aside / "facts.json", {"dtype": dtype, "characters": corpus.characters})
-    aside.rename(place)
+    facts = {
+        "dtype": dtype,
+        "characters": corpus.characters,
+        "bytes": {path.name: path.stat().st_size for path in aside.glob("*.bin")},
+    }
+    write_json(aside / "facts.json", facts)
+    durable.publish(aside, place)
 
 
 def _write(path: Path, pieces: Iterable[NDArray[np.uint32]], dtype: str) -> None:
     with path.open("wb") as file:
         for piece in pieces:
             file.write(piece.astype(dtype).tobytes())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _open(place: Path, data: Data) -> TokenizedText:
     facts = json.loads((place / "facts.json").read_text())
+    for name, size in facts["bytes"].items():
+        if (place / name).stat().st_size != size:
+            raise ValueError(f"{name} does not have {size:,} bytes")
     tokenizer = Tokenizer.from_file(str(place / "tokenizer.json"))
     return TokenizedText(
         tokenizer=tokenizer,
