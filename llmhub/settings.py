@@ -8,6 +8,7 @@ import json
 import os
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from csp.constants import NONCE, SELF
@@ -41,9 +42,16 @@ def env_bool(name: str, default: bool = False) -> bool:
 HUB_DATA = Path(env("HUB_DATA", str(BASE_DIR / "var"))).resolve()
 HUB_HOST = env("HUB_HOST", "127.0.0.1")
 HUB_PORT = env_int("HUB_PORT", 8000)
-# Where people and trainers reach the hub. "All addresses" is nowhere to go to.
-_reachable = "127.0.0.1" if HUB_HOST == "0.0.0.0" else HUB_HOST  # noqa: S104
-HUB_URL = env("HUB_URL", f"http://{_reachable}:{HUB_PORT}")
+
+
+def url_host(address: str) -> str:
+    """An address as a URL names it. "All addresses" is nowhere to go to."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+    return f"[{address}]" if ":" in address else address
+
+
+# Where people and trainers reach the hub.
+HUB_URL = env("HUB_URL", f"http://{url_host(HUB_HOST)}:{HUB_PORT}")
 # The name of this machine in the hub; one Celery worker with this name runs on it.
 HUB_NODE = env("HUB_NODE", socket.gethostname())
 # Trainings at once on this machine; 0: one a GPU, or one for every two cores.
@@ -79,8 +87,11 @@ def secret_key() -> str:
 
 SECRET_KEY = secret_key()
 DEBUG = env_bool("DEBUG")
+# The hub's own addresses are always among them, or it could not hear its trainings.
 ALLOWED_HOSTS = [
-    host for host in env("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",") if host
+    *filter(None, env("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")),
+    url_host(HUB_HOST),
+    url_host(urlsplit(HUB_URL).hostname or HUB_HOST),
 ]
 CSRF_TRUSTED_ORIGINS = [origin for origin in env("CSRF_TRUSTED_ORIGINS").split(",") if origin]
 
@@ -260,9 +271,9 @@ DATASET_MAX_BYTES = env_int("DATASET_MAX_BYTES", 2**30)
 
 # Runs. A supervisor renews its lease with every heartbeat; a run whose lease ran out is
 # unreachable, and lost when nothing was heard of it for LOST_AFTER.
-HEARTBEAT_SECONDS = 2
 LEASE_SECONDS = env_int("LEASE_SECONDS", 20)
 LOST_AFTER_SECONDS = env_int("LOST_AFTER_SECONDS", 300)
+# Without a newer checkpoint, until the run is given up.
 MAX_ATTEMPTS = 3
 
 LOGGING = {

@@ -21,8 +21,11 @@ class Stale(Exception):
     """The attempt is over or replaced in the eyes of the hub: its trainer must end."""
 
 
-class Rejected(Exception):
-    """This message will not be taken, however often it is sent."""
+class Rejected(Unreachable):
+    """This message will not be taken, however often it is sent.
+
+    Whoever has nothing else to say waits, as for a hub out of reach: its settings may be wrong.
+    """
 
 
 class Hub:

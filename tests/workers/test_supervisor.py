@@ -286,6 +286,22 @@ class TestAHubOutOfReach:
         assert supervisor.wait(timeout=60) == 0
         assert case.has(state=State.SUCCEEDED)
 
+    def test_that_refuses_to_listen_is_out_of_reach_as_well(self, case, settings):
+        """As one does whose own address is not among those that it answers to."""
+        case.script("work 1", "wait_for go", "end succeeded")
+        supervisor = case.supervise()
+        case.await_run(state=State.RUNNING)
+        answers_to, settings.ALLOWED_HOSTS = settings.ALLOWED_HOSTS, ["elsewhere.example.com"]
+        until(lambda: "400" in case.place.supervisor_log.read_text())
+
+        assert case.trainer().is_alive()
+        assert supervisor.poll() is None
+
+        settings.ALLOWED_HOSTS = answers_to
+        case.allow("go")
+        assert supervisor.wait(timeout=60) == 0
+        assert case.has(state=State.SUCCEEDED)
+
     def test_that_does_not_know_the_attempt_any_more_ends_nothing_at_once(self, case):
         """Another hub may listen there for a while, or an old backup."""
         case.script("work 1", "wait_for go", "end succeeded")

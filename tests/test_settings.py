@@ -1,0 +1,50 @@
+"""What the environment makes of the settings; each time in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json
+from django.conf import settings
+print(json.dumps([settings.HUB_URL, settings.ALLOWED_HOSTS]))
+"""
+
+
+def addresses(**environment):
+    """HUB_URL and ALLOWED_HOSTS."""
+    unset = {name: "" for name in ("HUB_HOST", "HUB_URL", "ALLOWED_HOSTS")}
+    ours = {"DJANGO_SETTINGS_MODULE": "llmhub.settings", "HUB_PORT": "8000"}
+    output = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=os.environ | unset | ours | environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    return json.loads(output)
+
+
+@pytest.mark.parametrize(
+    ("host", "url", "name"),
+    [
+        ("192.168.1.5", "http://192.168.1.5:8000", "192.168.1.5"),
+        ("::1", "http://[::1]:8000", "[::1]"),
+        ("0.0.0.0", "http://127.0.0.1:8000", "127.0.0.1"),  # noqa: S104
+        ("::", "http://[::1]:8000", "[::1]"),
+    ],
+)
+def test_a_hub_answers_where_it_listens(host, url, name):
+    hub_url, allowed = addresses(HUB_HOST=host)
+    assert hub_url == url
+    assert name in allowed
+
+
+def test_a_hub_answers_under_its_url_whatever_else_is_allowed():
+    hub_url, allowed = addresses(
+        HUB_URL="https://hub.example.com/llm", ALLOWED_HOSTS="other.example.com"
+    )
+    assert hub_url == "https://hub.example.com/llm"
+    assert {"hub.example.com", "other.example.com"} <= set(allowed)
