@@ -15,23 +15,28 @@ from django.conf import settings
 
 from llmhub.lib.rundir import AttemptDir, write_json, write_text
 from llmhub.runs.attempts import End, end
+from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.checkpoints import newest_on_disk
 from llmhub.runs.claim import claim
 from llmhub.runs.models import Attempt, Worker
 from llmhub.runs.states import Outcome
 from workers import environment
 from workers.process import start_apart
+from workers.timing import BackOff
+from workers.trainer import read_object
 
 logger = logging.getLogger(__name__)
 
 # Supervisors that this process has started: as their parent it has to wait for them.
 _children: list[subprocess.Popen[bytes]] = []
+# A machine that could not start one run (its disk is full) leaves the others to better ones.
+_rest = BackOff(first=10.0, longest=600.0)
 
 
 def fill_slots(worker: Worker) -> int:
     """Claims and starts runs as long as there are both runs and slots; returns how many."""
     started = 0
-    while claimed := claim(worker):
+    while not _rest.is_waiting() and (claimed := claim(worker)):
         started += start(*claimed)
     return started
 
@@ -42,8 +47,10 @@ def start(attempt: Attempt, secret: str) -> bool:
         start_supervisor(prepare(attempt, secret))
     except Exception as error:
         logger.exception("Attempt %s cannot be started", attempt)
-        end(attempt, End(Outcome.KILLED, "never_started", str(error)))
+        _rest.failed()
+        end(attempt, End(Outcome.KILLED, NEVER_STARTED, str(error)))
         return False
+    _rest.succeeded()
     return True
 
 
@@ -76,6 +83,7 @@ def resume_point(attempt: Attempt, place: AttemptDir) -> Path | None:
 def job(attempt: Attempt, resume_from: Path | None) -> dict[str, Any]:
     data = attempt.run.dataset_version
     return {
+        "node": settings.HUB_NODE,
         "run_id": attempt.run_id,
         "attempt_id": attempt.pk,
         "attempt_number": attempt.number,
@@ -109,7 +117,7 @@ def start_supervisor(place: AttemptDir) -> None:
 
 
 def adopt_orphans() -> int:
-    """Starts a supervisor for each unfinished attempt on this disk that has none."""
+    """Starts a supervisor for each unfinished attempt of this machine that has none."""
     orphans = [place for place in unfinished(settings.HUB_DATA) if is_free(place)]
     for place in orphans:
         logger.info("Adopting %s", place.path)
@@ -120,7 +128,12 @@ def adopt_orphans() -> int:
 def unfinished(hub_data: Path) -> list[AttemptDir]:
     jobs = hub_data.glob("runs/*/attempts/*/job.json")
     places = [AttemptDir(path.parent) for path in jobs if path.parts[-4].isdigit()]
-    return [place for place in places if not place.finished.exists()]
+    return [place for place in places if not place.finished.exists() and is_ours(place)]
+
+
+def is_ours(place: AttemptDir) -> bool:
+    """Machines may share a disk: what is at work on another is not seen from here."""
+    return read_object(place.job).get("node") == settings.HUB_NODE
 
 
 def is_free(place: AttemptDir) -> bool:

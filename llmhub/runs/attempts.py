@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
 from llmhub.runs import outbox
+from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.claim import LEASE
 from llmhub.runs.models import Attempt, Run
 from llmhub.runs.states import Outcome, State, Want
@@ -74,7 +75,7 @@ def end(attempt: Attempt, how: End) -> bool:
         return Attempt.objects.filter(pk=attempt.pk, outcome=how.outcome).exists()
     state = what_follows(run, how.outcome)
     step = run.step if how.step is None else how.step
-    move(run, state, step=step, **why(run, state, how), **wish(run, state))
+    move(run, state, step=step, **why(run, state, how), **wish(state, how))
     wake_next()
     return True
 
@@ -107,7 +108,11 @@ def what_follows(run: Run, outcome: Outcome) -> State:
 
 
 def is_given_up(run: Run) -> bool:
-    return run.attempts.failed_by_machine().count() >= settings.MAX_ATTEMPTS
+    """Failed again and again without a checkpoint that is further than all before it."""
+    furthest = run.checkpoints.order_by("-step", "attempt__number").first()
+    progressed = furthest.attempt.number if furthest else 0
+    failures = run.attempts.failed_by_machine().filter(number__gt=progressed)
+    return failures.count() >= settings.MAX_ATTEMPTS
 
 
 def why(run: Run, state: State, how: End) -> dict[str, str]:
@@ -122,11 +127,13 @@ def why(run: Run, state: State, how: End) -> dict[str, str]:
     return {"cause": cause, "message": message}
 
 
-def wish(run: Run, state: State) -> dict[str, Any]:
+def wish(state: State, how: End) -> dict[str, Any]:
     """A run that waits in the queue is wanted to run; one that is over is not to be resumed."""
     if state == State.QUEUED:
-        # `queued_at` stays: work that was interrupted goes before work that has not begun.
-        return {"want": Want.RUN}
+        # `queued_at` stays: work that was interrupted goes before work that has not begun. But a
+        # run that can never be started must not stand in the way of all others.
+        last = {"queued_at": Now()} if how.cause == NEVER_STARTED else {}
+        return {"want": Want.RUN, **last}
     return {} if state == State.PAUSED else {"resume_on_start": False}
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+# A worker took the run, but nothing was ever done to it: it is as good as new.
+NEVER_STARTED = "never_started"
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -45,7 +48,7 @@ CAUSES: dict[str, Cause] = {
         _("Nothing was heard of the worker any more."),
         _("See on the page Workers whether the machine is up and reaches the hub."),
     ),
-    "never_started": Cause(
+    NEVER_STARTED: Cause(
         _("A worker took the run and never started it."),
         _("Look at the worker's log and at the space left on its disk."),
     ),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from llmhub.recipes.scales import Scale
+from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.states import ACTIVE, TERMINAL, Outcome, State, Want
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         return self.filter(ended_at=None)
 
     def failed_by_machine(self) -> AttemptQuerySet:
-        """Those that did not end by the run's own doing; MAX_ATTEMPTS bounds them."""
-        return self.filter(outcome__in=[Outcome.KILLED, Outcome.LOST])
+        """Those that began and did not end by the run's own doing; MAX_ATTEMPTS bounds them."""
+        return self.filter(outcome__in=[Outcome.KILLED, Outcome.LOST]).exclude(cause=NEVER_STARTED)
 
 
 class Attempt(models.Model):

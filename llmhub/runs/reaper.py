@@ -6,6 +6,7 @@ hub itself every trainer has the whole time again to be heard.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from llmhub.runs.attempts import End, end
+from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.claim import LEASE
 from llmhub.runs.models import Attempt, AttemptQuerySet
 from llmhub.runs.states import Outcome, State
@@ -24,18 +26,37 @@ LOST_AFTER = timedelta(seconds=settings.LOST_AFTER_SECONDS)
 START_WITHIN = timedelta(seconds=60)
 AT_WORK = (State.STARTING, State.RUNNING, State.STOPPING)
 
+Verdict = Callable[[Attempt], bool]
+
 
 def reap(heard_for: timedelta = timedelta.max) -> None:
     """`heard_for`: how long the hub has been listening without a break."""
     if heard_for >= LEASE:
-        for attempt in silent().filter(run__state__in=AT_WORK):
-            mark_unreachable(attempt)
+        judge(out_of_reach(), call_unreachable)
     if heard_for >= START_WITHIN:
-        for attempt in never_started():
-            end(attempt, End(Outcome.LOST, "never_started"))
+        judge(never_started(), lose(NEVER_STARTED))
     if heard_for >= LOST_AFTER:
-        for attempt in silent(LOST_AFTER).filter(run__state=State.UNREACHABLE):
-            end(attempt, End(Outcome.LOST, "worker_lost"))
+        judge(gone(), lose("worker_lost"))
+
+
+def judge(found: AttemptQuerySet, verdict: Verdict) -> None:
+    for attempt in found:
+        confirm(attempt, found, verdict)
+
+
+@transaction.atomic
+def confirm(attempt: Attempt, found: AttemptQuerySet, verdict: Verdict) -> bool:
+    """False when the supervisor was heard of after all, while the run's row was waited for."""
+    lock(attempt.run)
+    return found.filter(pk=attempt.pk).exists() and verdict(attempt)
+
+
+def call_unreachable(attempt: Attempt) -> bool:
+    return move(attempt.run, State.UNREACHABLE)
+
+
+def lose(cause: str) -> Verdict:
+    return lambda attempt: end(attempt, End(Outcome.LOST, cause))
 
 
 def speaking() -> AttemptQuerySet:
@@ -46,15 +67,13 @@ def silent(beyond: timedelta = timedelta(0)) -> AttemptQuerySet:
     return speaking().filter(started_at__isnull=False, lease_expires_at__lt=Now() - beyond)
 
 
+def out_of_reach() -> AttemptQuerySet:
+    return silent().filter(run__state__in=AT_WORK)
+
+
+def gone() -> AttemptQuerySet:
+    return silent(LOST_AFTER).filter(run__state=State.UNREACHABLE)
+
+
 def never_started() -> AttemptQuerySet:
     return speaking().filter(started_at=None, claimed_at__lt=Now() - START_WITHIN)
-
-
-@transaction.atomic
-def mark_unreachable(attempt: Attempt) -> bool:
-    """False when the supervisor was heard of after all, while the run's row was waited for."""
-    run = attempt.run
-    lock(run)
-    if run.state not in AT_WORK or not silent().filter(pk=attempt.pk).exists():
-        return False
-    return move(run, State.UNREACHABLE)

@@ -14,6 +14,7 @@ from tests.house import (
     await_checkpoint,
     await_state,
     await_step,
+    make_long_run,
 )
 from tests.waiting import until
 from workers.trainer import current_step
@@ -131,7 +132,9 @@ def test_the_whole_hub_may_die_and_come_back(house, run):
     stop(run)
 
 
-def test_a_third_kill_is_the_last(house, run):
+def test_a_third_kill_without_progress_is_the_last(house):
+    run = make_long_run()
+    house.start()
     for number in (1, 2, 3):
         await_attempt(run, number)
         house.trainer(run, number).kill_session()

@@ -4,8 +4,8 @@ import pytest
 from django.utils import timezone
 
 from llmhub.runs import attempts, reaper, services
-from llmhub.runs.models import Attempt, Dispatch, Run
-from llmhub.runs.reaper import LOST_AFTER, START_WITHIN, mark_unreachable, reap
+from llmhub.runs.models import Attempt, Checkpoint, Dispatch
+from llmhub.runs.reaper import LOST_AFTER, START_WITHIN, reap
 from llmhub.runs.states import Outcome, State
 from tests.factories import make_attempt, make_run
 
@@ -20,6 +20,12 @@ def run(atlas):
 def attempt_of(run, state=State.RUNNING, lease=-A_LITTLE, **fields):
     attempt, _ = make_attempt(run, state, lease, **fields)
     return attempt
+
+
+def make_checkpoint(attempt, step):
+    Checkpoint.objects.create(
+        run=attempt.run, attempt=attempt, step=step, path=f"step-{step}", bytes=1
+    )
 
 
 def state_of(run):
@@ -72,6 +78,32 @@ def test_the_third_loss_fails_the_run(run):
     reap()
 
     assert (state_of(run), run.cause) == (State.FAILED, "gave_up")
+
+
+def lose_one(run, newest_checkpoint=None):
+    attempt = attempt_of(run, State.UNREACHABLE, lease=-LOST_AFTER - A_LITTLE)
+    if newest_checkpoint:
+        make_checkpoint(attempt, newest_checkpoint)
+    reap()
+    return state_of(run)
+
+
+def test_losses_are_forgiven_as_long_as_each_attempt_gets_further(run):
+    for step in (10, 20, 30, 40):
+        assert lose_one(run, newest_checkpoint=step) == State.QUEUED
+
+    # The same step again is no progress.
+    assert lose_one(run, newest_checkpoint=40) == State.QUEUED
+    assert lose_one(run) == State.QUEUED
+    assert lose_one(run) == State.FAILED
+
+
+def test_a_worker_that_never_starts_the_run_does_not_fail_it(run):
+    for _ in range(4):
+        claimed_at = timezone.now() - START_WITHIN - A_LITTLE
+        attempt_of(run, State.CLAIMED, started_at=None, claimed_at=claimed_at)
+        reap()
+    assert (state_of(run), run.cause) == (State.QUEUED, "never_started")
 
 
 def test_a_lost_run_that_was_to_stop_is_stopped(run):
@@ -127,11 +159,22 @@ def test_attempts_that_were_replaced_are_nobodys_business(run):
     assert state_of(run) == State.RUNNING
 
 
-def test_a_heartbeat_between_look_and_verdict_counts(run):
-    attempt = attempt_of(run)
-    found = reaper.silent().get()
+@pytest.mark.parametrize(
+    ("state", "fields", "look", "verdict"),
+    [
+        (State.RUNNING, {}, reaper.out_of_reach, reaper.call_unreachable),
+        (State.UNREACHABLE, {}, reaper.gone, reaper.lose("worker_lost")),
+        (State.CLAIMED, {"started_at": None}, reaper.never_started, reaper.lose("never_started")),
+    ],
+)
+def test_a_heartbeat_between_look_and_verdict_counts(run, state, fields, look, verdict):
+    yesterday = timezone.now() - timedelta(days=1)
+    attempt = attempt_of(run, state, lease=timedelta(days=-1), claimed_at=yesterday, **fields)
+    found = look()
+    (seen,) = found
     attempts.beat(attempt, State.RUNNING, 3)
 
-    assert mark_unreachable(found) is False
+    assert reaper.confirm(seen, found, verdict) is False
 
-    assert Run.objects.get().state == State.RUNNING
+    assert state_of(run) == State.RUNNING
+    assert Attempt.objects.get().ended_at is None

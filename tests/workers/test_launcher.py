@@ -9,6 +9,7 @@ from llmhub.runs.states import State
 from tests.factories import make_attempt, make_project, make_run
 from tests.workers.conftest import kill
 from workers import launcher, node
+from workers.timing import BackOff
 
 GPUS = [{"kind": "cuda", "name": "H200", "memory_bytes": 1, "uuid": f"GPU-{n}"} for n in range(2)]
 
@@ -84,16 +85,39 @@ def test_files_of_another_databases_run_are_not_taken_for_this_ones(atlas, worke
     ]
 
 
-def test_what_cannot_be_started_here_is_given_up_after_three_tries(atlas, worker, disk):
-    run = make_run(atlas)
-    (disk / "runs").write_text("a file where a folder should be")
+class TestAMachineThatCanStartNothing:
+    @pytest.fixture(autouse=True)
+    def full(self, disk, monkeypatch):
+        monkeypatch.setattr(launcher, "_rest", BackOff(first=60, longest=60))
+        (disk / "runs").write_text("a file where a folder should be")
 
-    assert launcher.fill_slots(worker) == 0
+    def test_takes_one_run_and_then_rests(self, atlas, worker):
+        runs = [make_run(atlas), make_run(atlas)]
 
-    run.refresh_from_db()
-    assert (run.state, run.cause) == (State.FAILED, "gave_up")
-    assert "never_started" in run.message
-    assert run.attempts.count() == 3
+        assert [launcher.fill_slots(worker) for _ in range(3)] == [0, 0, 0]
+
+        assert Attempt.objects.count() == 1
+        for run in runs:
+            run.refresh_from_db()
+            assert run.state == State.QUEUED
+        assert runs[0].cause == "never_started"
+
+    def test_fails_no_run_for_good_and_lets_each_have_its_turn(self, atlas, worker, monkeypatch):
+        monkeypatch.setattr(launcher, "_rest", BackOff(first=0, longest=0))
+        runs = [make_run(atlas), make_run(atlas)]
+        for _ in range(8):
+            monkeypatch.setattr(launcher, "claim", once(claim))
+            launcher.fill_slots(worker)
+
+        for run in runs:
+            run.refresh_from_db()
+            assert (run.state, run.attempts.count()) == (State.QUEUED, 4)
+
+
+def once(call):
+    """The answer for the first time, then nothing."""
+    answers = iter([call])
+    return lambda worker: next(answers, lambda _: None)(worker)
 
 
 def test_only_attempts_without_a_supervisor_are_orphans(case):
@@ -109,6 +133,17 @@ def test_only_attempts_without_a_supervisor_are_orphans(case):
     case.allow("go")
     case.finish()
     assert launcher.unfinished(case.place.path.parents[3]) == []
+
+
+def test_a_machine_that_shares_a_disk_adopts_only_its_own(atlas, worker, disk, settings):
+    settings.HUB_NODE = "node-1"
+    make_run(atlas)
+    place, _ = prepared(worker)
+    assert launcher.unfinished(disk) == [place]
+
+    settings.HUB_NODE = "node-2"
+
+    assert launcher.unfinished(disk) == []
 
 
 def test_a_machine_shows_what_it_offers(disk, db, settings):
