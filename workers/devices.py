@@ -15,7 +15,14 @@ CPU_INFO = Path("/proc/cpuinfo")
 REPORTED = ("torch", "transformers", "tokenizers")
 SMI = ("nvidia-smi", "--query-gpu=uuid,name,memory.total", "--format=csv,noheader,nounits")
 SMI_SECONDS = 15
+# What nvidia-smi returns where there is a driver, but no GPU.
+NOTHING_FOUND = 6
+HIDES_ALL = frozenset({"", "-1"})
 CORES_PER_SLOT = 2
+
+
+class NoAnswer(Exception):
+    """There may be GPUs, but just now the system does not tell."""
 
 
 def devices() -> list[dict[str, Any]]:
@@ -23,14 +30,25 @@ def devices() -> list[dict[str, Any]]:
 
 
 def gpus() -> list[dict[str, Any]]:
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in HIDES_ALL:
+        return []
+    found = [gpu(line) for line in smi().splitlines() if line.count(",") >= 2]
+    return [device for device in found if is_visible(device["uuid"], found)]
+
+
+def smi() -> str:
+    """What nvidia-smi says. Only a machine without that program has no GPU for certain."""
     try:
         answer = subprocess.run(
-            SMI, capture_output=True, text=True, timeout=SMI_SECONDS, check=True
+            SMI, capture_output=True, text=True, timeout=SMI_SECONDS, check=False
         )
-    except (OSError, subprocess.SubprocessError):
-        return []
-    found = [gpu(line) for line in answer.stdout.splitlines() if line.count(",") >= 2]
-    return [device for device in found if is_visible(device["uuid"], found)]
+    except FileNotFoundError:
+        return ""
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NoAnswer(str(error)) from error
+    if answer.returncode not in {0, NOTHING_FOUND}:
+        raise NoAnswer(f"exit code {answer.returncode}: {answer.stdout}{answer.stderr}".strip())
+    return answer.stdout
 
 
 def gpu(line: str) -> dict[str, Any]:

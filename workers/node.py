@@ -5,6 +5,7 @@ attempts whose supervisor died, and looks for queued runs itself, in case Redis 
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from typing import Any
 
@@ -15,6 +16,8 @@ from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.models import Worker
 from workers import devices, launcher
 
+logger = logging.getLogger(__name__)
+
 BEAT_SECONDS = 5
 ADOPT_SECONDS = 10
 CLAIM_SECONDS = 5
@@ -24,13 +27,14 @@ LOOK_SECONDS = 60
 
 def register() -> Worker:
     """The row of this machine, up to date."""
+    now = offer() | {
+        "disk_free_bytes": devices.disk_free_bytes(settings.HUB_DATA),
+        "last_seen_at": Now(),
+    }
     worker, _ = Worker.objects.update_or_create(
         name=settings.HUB_NODE,
-        defaults=offer()
-        | {
-            "disk_free_bytes": devices.disk_free_bytes(settings.HUB_DATA),
-            "last_seen_at": Now(),
-        },
+        defaults=now,
+        create_defaults={"slots": 0} | now,
     )
     return worker
 
@@ -38,14 +42,25 @@ def register() -> Worker:
 @functools.cache
 def offer() -> dict[str, Any]:
     """What changes rarely and takes long to ask."""
-    offered = devices.devices()
-    return {
-        "devices": offered,
-        "slots": settings.HUB_SLOTS or devices.slots(offered),
+    return trainable() | {
         "cpu_count": devices.cpu_count(),
         "memory_bytes": devices.memory_bytes(),
         "versions": devices.versions(),
     }
+
+
+def trainable() -> dict[str, Any]:
+    """What runs are trained on. Nothing where it cannot be known: what was known last stands."""
+    try:
+        offered = devices.devices()
+    except devices.NoAnswer as error:
+        logger.warning(
+            "nvidia-smi does not say which GPUs there are (%s). Set CUDA_VISIBLE_DEVICES=-1 to "
+            "train on the processor.",
+            error,
+        )
+        return {}
+    return {"devices": offered, "slots": settings.HUB_SLOTS or devices.slots(offered)}
 
 
 def this_worker() -> Worker:

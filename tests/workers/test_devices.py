@@ -1,6 +1,7 @@
 import pytest
 
-from workers import devices, environment
+from llmhub.runs.models import Worker
+from workers import devices, environment, node
 
 SMI = """GPU-aa, NVIDIA H200, 143771
 GPU-bb, NVIDIA H200, [N/A]
@@ -12,9 +13,9 @@ def smi(tmp_path, monkeypatch):
     """A machine whose nvidia-smi answers with this text."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
-    def install(text):
+    def install(text, exit_code=0):
         program = tmp_path / "nvidia-smi"
-        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\n")
+        program.write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\nexit {exit_code}\n")
         program.chmod(0o755)
         monkeypatch.setattr(devices, "SMI", (str(program),))
 
@@ -39,9 +40,9 @@ def test_a_gpu_that_the_operator_hides_is_not_offered(smi, monkeypatch, visible)
     assert [device["uuid"] for device in devices.gpus()] == ["GPU-bb"]
 
 
-@pytest.mark.parametrize("text", ["", "No devices were found\n"])
-def test_without_a_gpu_the_processor_is_the_device(smi, text):
-    smi(text)
+@pytest.mark.parametrize(("text", "code"), [("", 0), ("No devices were found\n", 6)])
+def test_without_a_gpu_the_processor_is_the_device(smi, text, code):
+    smi(text, code)
     device = devices.devices()[0]
     assert device["kind"] == "cpu"
     assert device["memory_bytes"] > 2**28
@@ -51,6 +52,59 @@ def test_without_a_gpu_the_processor_is_the_device(smi, text):
 def test_without_nvidia_smi_too(monkeypatch):
     monkeypatch.setattr(devices, "SMI", ("/nowhere/nvidia-smi",))
     assert devices.devices()[0]["kind"] == "cpu"
+
+
+FAILED = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"
+
+
+def test_an_nvidia_smi_that_fails_does_not_make_the_processor_the_device(smi):
+    smi(FAILED, 9)
+    with pytest.raises(devices.NoAnswer, match="communicate with the NVIDIA driver"):
+        devices.devices()
+
+
+def test_nor_does_one_that_hangs(smi, tmp_path, monkeypatch):
+    smi("")
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(devices, "SMI_SECONDS", 0.2)
+    with pytest.raises(devices.NoAnswer):
+        devices.devices()
+
+
+def test_an_operator_who_hides_all_gpus_is_not_told_about_the_driver(smi, monkeypatch):
+    smi(FAILED, 9)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert devices.devices()[0]["kind"] == "cpu"
+
+
+class TestAMachine:
+    """As the hub sees it."""
+
+    @pytest.fixture(autouse=True)
+    def fresh(self, db):
+        node.offer.cache_clear()
+        yield
+        node.offer.cache_clear()
+
+    def test_keeps_its_gpus_while_nvidia_smi_fails(self, smi):
+        smi(SMI)
+        node.register()
+        node.offer.cache_clear()
+
+        smi(FAILED, 9)
+        worker = node.register()
+
+        assert [device["uuid"] for device in worker.devices] == ["GPU-aa", "GPU-bb"]
+        assert worker.slots == 2
+
+    def test_whose_gpus_were_never_seen_takes_no_runs(self, smi, settings):
+        settings.HUB_SLOTS = 3
+        smi(FAILED, 9)
+
+        worker = node.register()
+
+        assert (worker.devices, worker.slots) == ([], 0)
+        assert worker in Worker.objects.alive()
 
 
 def test_a_container_offers_what_it_may_use(tmp_path, monkeypatch):
