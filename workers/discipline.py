@@ -10,9 +10,11 @@ from workers.trainer import Trainer, read_object
 
 logger = logging.getLogger(__name__)
 
-# A trainer obeys at its next step, after a checkpoint; ten steps are long enough for both.
+# A trainer obeys at its next step; the time that a checkpoint takes does not count.
 OBEY_WITHIN = 120.0
 OBEY_STEPS = 10
+# Longer than any evaluation or checkpoint takes: by then it hangs.
+BUSY_WITHIN = 3600.0
 # One that has said how it ended sends its last numbers and goes.
 LEAVE_WITHIN = 120.0
 END_WITHIN = 20.0
@@ -41,12 +43,19 @@ class Discipline:
             self._asked = True
 
     def _limit(self, want: str) -> float | None:
-        """Seconds within which the trainer must end; None while it should work."""
+        """Seconds within which the trainer must end; None while it has work to do."""
         if self._place.result.exists():
             return LEAVE_WITHIN
-        if want == "run":
+        if want == "run" or self._is_busy():
             return None
         return max(OBEY_WITHIN, OBEY_STEPS * self._seconds_per_step())
+
+    def _is_busy(self) -> bool:
+        try:
+            since = self._place.busy.stat().st_mtime
+        except OSError:
+            return False
+        return time.time() - since < BUSY_WITHIN
 
     def _seconds_per_step(self) -> float:
         progress = read_object(self._place.progress)

@@ -72,6 +72,11 @@ class AttemptDir:
         return self.path / "progress.json"
 
     @property
+    def busy(self) -> Path:
+        """Exists while the trainer evaluates or saves, which may take longer than many steps."""
+        return self.path / "busy"
+
+    @property
     def result(self) -> Path:
         """{"outcome", "cause", "message", "step"}: how the trainer says that it ended."""
         return self.path / "result.json"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ class Recorder:
     points: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     step: int = 0
+    is_busy: bool = False
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self.points.append((step, dict(values)))
@@ -91,6 +93,12 @@ class Recorder:
 
     def advance(self, progress: Progress, total_steps: int, loss: float, rate: float) -> None:
         self.step = progress.step
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        self.is_busy = True
+        yield
+        self.is_busy = False
 
     def want(self) -> Want:
         return self.leaving if self.step == self.leave_at else Want.RUN

@@ -29,14 +29,14 @@ def test_the_loss_is_a_sum_over_predicted_tokens():
     batch = {"tokens": torch.tensor([[0, 1, 1]])}
 
     assert Pretrain().weight(batch) == 2
-    assert Pretrain().losses(model, batch).total.item() == pytest.approx(math.log(8 / 3))
+    assert Pretrain().loss(model, batch).item() == pytest.approx(math.log(8 / 3))
 
 
 def test_the_gradient_is_probability_minus_truth():
     """Uniform over 4: each row that was read gets 1/4 everywhere, less 1 where the truth was."""
     model = Bigram(torch.zeros(4, 4))
 
-    Pretrain().losses(model, {"tokens": torch.tensor([[0, 2, 3]])}).total.backward()
+    Pretrain().loss(model, {"tokens": torch.tensor([[0, 2, 3]])}).backward()
 
     expected = torch.zeros(4, 4)
     expected[0] = torch.tensor([0.25, 0.25, -0.75, 0.25])
@@ -51,7 +51,7 @@ def test_a_new_model_knows_nothing_and_its_gradient_is_finite(architecture: str)
     model = models.build(spec.model, spec.runtime, torch.device("cpu"))
     batch = {"tokens": torch.arange(34).view(2, 17)}
 
-    loss = Pretrain().losses(model, batch).total / Pretrain().weight(batch)
+    loss = Pretrain().loss(model, batch) / Pretrain().weight(batch)
     loss.backward()
 
     assert loss.item() == pytest.approx(math.log(300), abs=0.1)

@@ -65,7 +65,7 @@ def saved_bytes(spec: PretrainSpec) -> int:
         saved_tensors_hooks(save, lambda tensor: tensor),
         torch.autocast("cpu", torch.bfloat16, enabled=bf16),
     ):
-        loss = Pretrain().losses(model, {"tokens": tokens}).total
+        loss = Pretrain().loss(model, {"tokens": tokens})
     assert loss.requires_grad
     return sum(storage.nbytes() for storage in storages.values())
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
+from llmhub.client import Client
+from llmhub.lib.rundir import AttemptDir
 from tests.training import small
 from tests.training.small import Place
-from workers.training.reporter import NullReporter, duration
-from workers.training.want import Want
+from workers.training.progress import Progress
+from workers.training.reporter import HubReporter, duration
+from workers.training.want import Termination
 
 
 @pytest.mark.parametrize(
@@ -16,8 +22,53 @@ def test_durations_read_well(seconds: float, text: str):
     assert duration(seconds) == text
 
 
-def test_a_training_needs_nobody_to_report_to(place: Place):
-    trainer = place.trainer(small.spec(), NullReporter())
+@pytest.fixture
+def reporter(attempt: AttemptDir, tmp_path: Path):
+    termination = Termination()
+    with Client("http://127.0.0.1:1", 1, "none", tmp_path / "journal") as client:
+        yield HubReporter(attempt, client, termination)
+        client.close(timeout=0)
 
-    assert trainer.train() is Want.RUN
-    assert trainer.progress.step == 6
+
+@pytest.fixture
+def attempt(tmp_path: Path) -> AttemptDir:
+    place = AttemptDir(tmp_path / "attempt")
+    place.path.mkdir()
+    return place
+
+
+def test_what_takes_long_is_marked_while_it_lasts(reporter: HubReporter, attempt: AttemptDir):
+    with reporter.busy():
+        assert attempt.busy.exists()
+    assert not attempt.busy.exists()
+
+
+def test_a_disk_that_takes_no_line_and_no_progress_ends_nothing(
+    reporter: HubReporter, attempt: AttemptDir, monkeypatch, capfd
+):
+    attempt.path.rmdir()
+    monkeypatch.setattr(sys, "stdout", open("/dev/full", "w"))  # noqa: SIM115, PTH123
+
+    for _ in range(2):
+        reporter.advance(Progress(6, 60, 6.0), total_steps=6, loss=1.0, rate=10.0)
+        with reporter.busy():
+            reporter.say("still there")
+
+    assert capfd.readouterr().err.count("cannot be written") == 1
+
+
+def test_checkpoints_are_marked(place: Place):
+    recorder = small.Recorder()
+    trainer = place.trainer(small.spec(), recorder)
+    seen: list[bool] = []
+    save = trainer.save
+
+    def saved(loss: float | None) -> None:
+        seen.append(recorder.is_busy)
+        save(loss)
+
+    trainer.save = saved
+    trainer.train()
+
+    assert seen == [True, True]
+    assert not recorder.is_busy

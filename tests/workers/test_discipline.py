@@ -1,5 +1,6 @@
 import os
 import sys
+import time
 
 import pytest
 
@@ -84,6 +85,27 @@ def test_one_that_does_not_hear_that_either_is_killed(start, place, impatient):
 def test_one_that_has_told_its_result_and_hangs_is_ended(start, place, impatient):
     write_json(place.result, {"outcome": "succeeded"})
     assert enforced(start(WILLING), place, "run") == -15
+
+
+def test_one_that_saves_or_evaluates_is_left_alone_until_it_is_done(start, place, impatient):
+    trainer = start(WILLING)
+    rule = Discipline(place)
+    place.busy.touch()
+    ending = time.monotonic() + 1
+    while time.monotonic() < ending:
+        rule.enforce(trainer, "pause")
+        time.sleep(0.05)
+    assert trainer.is_alive()
+
+    place.busy.unlink()
+    assert enforced(trainer, place, "pause") == -15
+
+
+def test_one_that_hangs_while_it_saves_is_ended_all_the_same(start, place, impatient):
+    place.busy.touch()
+    long_ago = time.time() - discipline.BUSY_WITHIN
+    os.utime(place.busy, (long_ago, long_ago))
+    assert enforced(start(WILLING), place, "pause") == -15
 
 
 def test_long_steps_earn_a_longer_time(place):

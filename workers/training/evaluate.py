@@ -46,7 +46,7 @@ def evaluate(
     model.eval()
     total, tokens = 0.0, 0
     for batch in batches:
-        total += objective.losses(model, batch).total.item()
+        total += objective.loss(model, batch).item()
         tokens += objective.weight(batch)
     model.train(was_training)
     return Evaluation(total, tokens, characters)

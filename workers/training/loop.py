@@ -104,7 +104,7 @@ class Trainer:
         loss = torch.zeros((), device=self.device)
         for batch in batches:
             with self._autocast():
-                share = self.objective.losses(self.model, batch).total / weight
+                share = self.objective.loss(self.model, batch) / weight
             share.backward()
             loss += share.detach()
         return loss.item(), weight
@@ -143,7 +143,7 @@ class Trainer:
         )
 
     def _evaluate(self) -> None:
-        with self._autocast():
+        with self.reporter.busy(), self._autocast():
             self._evaluation = result = evaluate(
                 self.model,
                 self.objective,
@@ -161,7 +161,8 @@ class Trainer:
         if self._saved_step == self.progress.step:
             return
         loss = self._evaluation.loss if self._evaluation else math.nan
-        self.save(loss if math.isfinite(loss) else None)
+        with self.reporter.busy():
+            self.save(loss if math.isfinite(loss) else None)
         self._saved_step = self.progress.step
 
     def _autocast(self) -> torch.autocast:

@@ -116,7 +116,7 @@ def _forward(spec: PretrainSpec, model: torch.nn.Module, device: torch.device) -
     shape = spec.training.micro_batch_size, spec.model.context_length + 1
     batch = {"tokens": torch.zeros(shape, dtype=torch.long, device=device)}
     with torch.autocast(device.type, torch.bfloat16, enabled=spec.runtime.precision == "bf16"):
-        return Pretrain().losses(model, batch).total
+        return Pretrain().loss(model, batch)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 from llmhub.client import Client
@@ -24,50 +26,62 @@ class Reporter(Protocol):
         """After every step; `rate` in tokens/s."""
         ...
 
+    def busy(self) -> AbstractContextManager[None]:
+        """While something is at work that may take longer than many steps."""
+        ...
+
     def want(self) -> Want: ...
 
 
-class NullReporter:
-    """Hears nothing and tells nobody."""
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        pass
-
-    def say(self, text: str) -> None:
-        pass
-
-    def advance(self, progress: Progress, total_steps: int, loss: float, rate: float) -> None:
-        pass
-
-    def want(self) -> Want:
-        return Want.RUN
-
-
 class HubReporter:
-    """Numbers to the hub, progress to a file for the supervisor, lines to the log."""
+    """Numbers to the hub, progress to a file for the supervisor, lines to the log.
+
+    Lines and progress are for the eye: a disk that does not take them does not end the training.
+    """
 
     def __init__(self, attempt: AttemptDir, client: Client, termination: Termination) -> None:
-        self._progress_file = attempt.progress
+        self._attempt = attempt
         self._client = client
         self._want = WantFile(attempt.want)
         self._termination = termination
         self._next_line = self._next_progress = 0.0
+        self._has_complained = False
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self._client.log(step, values)
 
     def say(self, text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True)
+        self._try(lambda: print(f"{time.strftime('%H:%M:%S')}  {text}", flush=True))
 
     def advance(self, progress: Progress, total_steps: int, loss: float, rate: float) -> None:
         now = time.monotonic()
         last = progress.step == total_steps
         if last or now >= self._next_progress:
             self._next_progress = now + PROGRESS_SECONDS
-            write_json(self._progress_file, progress.as_dict())
+            self._try(lambda: write_json(self._attempt.progress, progress.as_dict()))
         if last or now >= self._next_line:
             self._next_line = now + LINE_SECONDS
             self.say(_line(progress, total_steps, loss, rate))
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        self._try(self._attempt.busy.touch)
+        try:
+            yield
+        finally:
+            self._try(lambda: self._attempt.busy.unlink(missing_ok=True))
+
+    def _try(self, write: Callable[[], object]) -> None:
+        try:
+            write()
+        except OSError as error:
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        if not self._has_complained:
+            self._has_complained = True
+            with suppress(OSError):
+                print(f"Progress cannot be written: {error}", file=sys.stderr, flush=True)
 
     def want(self) -> Want:
         return Want.TERMINATE if self._termination.asked else self._want.read()

@@ -7,8 +7,6 @@ in one micro-batch or in many.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -17,20 +15,11 @@ from torch import Tensor, nn
 Batch = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Losses:
-    """`total`: scalar with gradient, in nats, summed over the `weight` of the batch.
-
-    `metrics`: detached scalars, summed over the same.
-    """
-
-    total: Tensor
-    metrics: Mapping[str, Tensor] = field(default_factory=dict)
-
-
 class Objective(Protocol):
     def weight(self, batch: Batch) -> int:
         """How many tokens (or examples) the loss of `batch` is a sum over."""
         ...
 
-    def losses(self, model: nn.Module, batch: Batch) -> Losses: ...
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Scalar with gradient, in nats, summed over the `weight` of the batch."""
+        ...

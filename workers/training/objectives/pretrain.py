@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from workers.training.objectives import Batch, Losses
+from workers.training.objectives import Batch
 
 
 class Pretrain:
@@ -18,10 +18,10 @@ class Pretrain:
         sequences, length = batch["tokens"].shape
         return sequences * (length - 1)
 
-    def losses(self, model: nn.Module, batch: Batch) -> Losses:
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
         tokens = batch["tokens"]
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
         logits = model(input_ids=inputs, use_cache=False).logits  # [sequences, context, vocabulary]
         # In 32 bits: a sum of small probabilities loses too much in bf16.
         logits = logits.flatten(0, 1).float()
-        return Losses(cross_entropy(logits, targets.flatten(), reduction="sum"))
+        return cross_entropy(logits, targets.flatten(), reduction="sum")
