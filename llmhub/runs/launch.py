@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from llmhub.accounts.models import Project, User
     from llmhub.datasets.models import DatasetVersion
     from llmhub.recipes.models import RecipeVersion
-
-WORKER_SEEN_WITHIN = timedelta(minutes=2)
 
 
 class LaunchRefused(Exception):
@@ -69,12 +66,10 @@ class Plan:
 
 def device_at_hand() -> Device | None:
     """The best device that a worker offers now, else the one seen last; a run takes one device."""
-    newest = list(Worker.objects.order_by("-last_seen_at")[:20])
-    alive_since = timezone.now() - WORKER_SEEN_WITHIN
-    alive = [worker for worker in newest if worker.last_seen_at >= alive_since]
+    newest = Worker.objects.order_by("-last_seen_at")
     devices = [
         Device(device["kind"], device["name"], device["memory_bytes"])
-        for worker in alive or newest[:1]
+        for worker in newest.alive() or newest[:1]
         for device in worker.devices
     ]
     return max(devices, key=lambda d: (d.kind != "cpu", d.memory_bytes), default=None)
