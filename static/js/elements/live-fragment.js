@@ -1,6 +1,8 @@
 // A part of a page that is fetched again when a message of `data-types` arrives on `data-topics`.
 // With data-watch only when that field of the message (of the same run) has another value than before.
+import { Refresher } from "../lib/refresher.js";
 import { watch } from "../live.js";
+import { refreshPart } from "../page-part.js";
 
 const CALM_MS = 300;
 
@@ -10,25 +12,27 @@ class LiveFragment extends HTMLElement {
     this.types = new Set(types.split(" "));
     this.field = field;
     this.known = new Map();
-    let joined = false;
+    this.refresher = new Refresher(() => refreshPart(this), CALM_MS);
     this.stop = watch(topics.split(" "), (message) => this.receive(message), {
-      onState: (state) => {
-        // What came while the connection was down is not told again.
-        if (state === "live" && joined) this.refreshSoon();
-        joined ||= state === "live";
-      },
+      onState: (state) => state === "live" && this.joined(),
     });
   }
 
   disconnectedCallback() {
     this.stop();
-    clearTimeout(this.timer);
+    this.refresher.close();
+  }
+
+  // What came before, or while the connection was down, is not told again.
+  joined() {
+    if (this.wasJoined || !("over" in this.dataset)) this.refresher.ask();
+    this.wasJoined = true;
   }
 
   receive(message) {
     if (!this.types.has(message.type)) return;
     if (this.field && !this.isNew(message)) return;
-    this.refreshSoon();
+    this.refresher.ask();
   }
 
   isNew(message) {
@@ -36,13 +40,6 @@ class LiveFragment extends HTMLElement {
     const changed = this.known.get(message.run) !== value;
     this.known.set(message.run, value);
     return changed;
-  }
-
-  refreshSoon() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      htmx.ajax("GET", this.dataset.url, { source: this, target: this, swap: "outerHTML" });
-    }, CALM_MS);
   }
 }
 

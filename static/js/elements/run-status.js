@@ -1,7 +1,9 @@
 // The head of a run's page: moves with each step, and is fetched again when the run's state changes.
-import { watch } from "../live.js";
 import { duration, figure } from "../lib/format.js";
 import { format, gettext, locale } from "../lib/i18n.js";
+import { Refresher } from "../lib/refresher.js";
+import { watch } from "../live.js";
+import { refreshPart } from "../page-part.js";
 
 const TICK_MS = 1000;
 
@@ -9,6 +11,7 @@ class RunStatus extends HTMLElement {
   connectedCallback() {
     this.runId = Number(this.dataset.runId);
     this.total = Number(this.dataset.totalSteps);
+    this.refresher = new Refresher(() => this.refresh());
     this.followPoints = (event) => event.detail.runId === this.runId && this.showPoints(event.detail);
     document.addEventListener("points-drawn", this.followPoints);
     this.stop = watch([this.dataset.topic], (message) => this.receive(message), {
@@ -20,12 +23,14 @@ class RunStatus extends HTMLElement {
   disconnectedCallback() {
     document.removeEventListener("points-drawn", this.followPoints);
     this.stop();
+    this.refresher.close();
     clearInterval(this.clock);
   }
 
-  // The page may be older than the run's last move: the first time too.
+  // The page may be older than the run's last move, the first time too; only a run that was over
+  // when the page was made does not move.
   joined() {
-    if (this.wasJoined) this.refresh();
+    if (this.wasJoined || !("over" in this.dataset)) this.refresher.ask();
     this.wasJoined = true;
   }
 
@@ -33,14 +38,19 @@ class RunStatus extends HTMLElement {
     if (message.type !== "run") return;
     this.showStep(message.step);
     const { state, want } = this.dataset;
-    if (message.state !== state || message.want !== want) this.refresh();
+    if (message.state !== state || message.want !== want) this.refresher.ask();
   }
 
-  refresh() {
-    htmx.ajax("GET", this.dataset.url, { source: this, target: this, swap: "outerHTML" });
+  // The curves may be ahead of what the hub has counted.
+  async refresh() {
+    await refreshPart(this);
+    if (this.points) this.showPoints(this.points);
+    this.tick();
   }
 
-  showPoints({ stream, lastStep, secondsLeft }) {
+  showPoints(points) {
+    this.points = points;
+    const { stream, lastStep, secondsLeft } = points;
     this.showStep(lastStep);
     for (const place of this.querySelectorAll("[data-figure]")) {
       const column = stream.column(place.dataset.figure);
