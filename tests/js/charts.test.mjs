@@ -4,7 +4,6 @@ import { describeAxis } from "../../static/js/lib/axes.js";
 import { chartsOfComparison, chartsOfRun } from "../../static/js/lib/charts.js";
 import { worst } from "../../static/js/lib/connection.js";
 import { secondsLeft } from "../../static/js/lib/eta.js";
-import { LogText } from "../../static/js/lib/log-text.js";
 import { escaped, lineTrace, oddStretches, oddTrace } from "../../static/js/lib/traces.js";
 
 const keys = (charts) => charts.map(({ key }) => key);
@@ -64,15 +63,4 @@ test("several connections are as good as the worst of them", () => {
   assert.equal(worst(["live", "offline", "live"]), "offline");
   assert.equal(worst(["live", "live"]), "live");
   assert.equal(worst([]), "connecting");
-});
-
-test("a piece of log is placed by its offset", () => {
-  const log = new LogText();
-  assert.equal(log.place({ attempt: 1, offset: 0, end: 5 }), "newer");
-  log.start({ attempt: 2, offset: 0, end: 10, before: false });
-  assert.equal(log.place({ attempt: 2, offset: 10, end: 15 }), "append");
-  assert.equal(log.place({ attempt: 2, offset: 5, end: 10 }), "old");
-  assert.equal(log.place({ attempt: 2, offset: 12, end: 15 }), "gap");
-  assert.equal(log.place({ attempt: 1, offset: 10, end: 15 }), "other");
-  assert.equal(log.place({ attempt: 3, offset: 0, end: 5 }), "newer");
 });

@@ -18,11 +18,12 @@ class RunLog extends HTMLElement {
     this.pre.addEventListener("scroll", this.scrolled);
     this.older.addEventListener("click", this.loadOlder);
     this.attempts.addEventListener("change", this.choose);
-    this.follow.addEventListener("change", this.toEnd);
+    this.follow.addEventListener("change", this.resume);
     this.seen = new IntersectionObserver(this.toEnd);
     this.seen.observe(this.pre);
     this.stop = watch([this.dataset.topic], (message) => this.receive(message), {
       onState: (state) => state === "live" && this.inTurn(() => this.catchUp()),
+      onRejoined: () => this.inTurn(() => this.catchUp()),
     });
     this.inTurn(() => this.restart());
   }
@@ -52,11 +53,16 @@ class RunLog extends HTMLElement {
 
   take(message) {
     const place = this.log.place(message);
-    if (place === "append") this.append(message);
+    if (place === "append" && !this.isHeld()) this.append(message);
     if (place === "gap") return this.catchUp();
     // A person who reads an older attempt is not torn away from it.
     if (place === "newer" && this.isNewestShown()) return this.restart();
     return null;
+  }
+
+  // Who reads further up keeps what is there; what comes beyond the limit waits for their return.
+  isHeld() {
+    return this.log.isFull && !this.follow.checked;
   }
 
   isNewestShown() {
@@ -67,7 +73,7 @@ class RunLog extends HTMLElement {
   async restart(attempt = null) {
     const window = await this.fetch(attempt === null ? {} : { attempt });
     this.log.start(window);
-    this.pre.replaceChildren(window.text);
+    this.pre.replaceChildren(document.createTextNode(window.text));
     this.showAttempts(window);
     this.show();
     this.toEnd();
@@ -75,18 +81,22 @@ class RunLog extends HTMLElement {
 
   async catchUp() {
     if (this.log.attempt === null) return this.restart();
+    if (this.isHeld()) return null;
     let window;
     do {
       window = await this.fetch({ attempt: this.log.attempt, after: this.log.end });
       if (window.text && window.offset !== this.log.end) return this.restart(this.log.attempt);
       if (window.text) this.append(window);
-    } while (window.after && window.text);
+    } while (window.after && window.text && !this.isHeld());
     return null;
   }
 
-  append({ end, text }) {
-    this.log.extend({ end });
-    this.pre.append(text);
+  // One node a piece: what the log forgets at the top leaves the page too.
+  append(piece) {
+    this.log.extend(piece);
+    this.pre.append(document.createTextNode(piece.text));
+    const dropped = this.follow.checked ? this.log.trim() : 0;
+    for (let count = 0; count < dropped; count += 1) this.pre.firstChild.remove();
     this.show();
     this.toEnd();
   }
@@ -98,7 +108,7 @@ class RunLog extends HTMLElement {
       const height = this.pre.scrollHeight;
       this.follow.checked = false;
       this.log.prepend(window);
-      this.pre.prepend(window.text);
+      this.pre.prepend(document.createTextNode(window.text));
       // What was being read stays where it was.
       this.pre.scrollTop += this.pre.scrollHeight - height;
       this.show();
@@ -119,7 +129,7 @@ class RunLog extends HTMLElement {
 
   show() {
     this.older.hidden = !this.log.hasBefore;
-    this.none.hidden = this.pre.textContent !== "";
+    this.none.hidden = !this.log.isEmpty;
     this.pre.hidden = !this.none.hidden;
   }
 
@@ -127,10 +137,19 @@ class RunLog extends HTMLElement {
     if (this.follow.checked) this.pre.scrollTop = this.pre.scrollHeight;
   };
 
+  // Back at the end: where nothing more found room meanwhile, the end is loaded anew.
+  resume = () => {
+    if (this.follow.checked && this.log.isFull) this.inTurn(() => this.restart(this.log.attempt));
+    else this.toEnd();
+  };
+
   // Scrolling up stops the following, scrolling down to the end takes it up again.
   scrolled = () => {
     const { scrollTop, scrollHeight, clientHeight } = this.pre;
-    if (clientHeight) this.follow.checked = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    if (!clientHeight) return;
+    const wasFollowing = this.follow.checked;
+    this.follow.checked = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    if (this.follow.checked && !wasFollowing) this.resume();
   };
 }
 
