@@ -16,7 +16,7 @@ print(json.dumps([settings.HUB_URL, settings.ALLOWED_HOSTS]))
 
 def addresses(**environment):
     """HUB_URL and ALLOWED_HOSTS."""
-    unset = {name: "" for name in ("HUB_HOST", "HUB_URL", "ALLOWED_HOSTS")}
+    unset = dict.fromkeys(("HUB_HOST", "HUB_URL", "ALLOWED_HOSTS"), "")
     ours = {"DJANGO_SETTINGS_MODULE": "llmhub.settings", "HUB_PORT": "8000"}
     output = subprocess.run(
         [sys.executable, "-c", PROGRAM],
