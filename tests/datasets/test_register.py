@@ -1,5 +1,6 @@
 import io
 import resource
+import uuid
 
 import pytest
 from django.core.management import call_command
@@ -55,7 +56,8 @@ def test_a_damaged_file_is_repaired_by_the_next_person_who_brings_the_text(atlas
 
 
 def test_a_disk_that_fills_up_leaves_nothing_under_the_hash(atlas, bob):
-    text = "x" * 300_000
+    # Of its own: the folder of files outlives a test.
+    text = str(uuid.uuid4()) * 10_000
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
