@@ -78,6 +78,12 @@ def revoke(invite: Invite) -> None:
     Invite.objects.open().filter(pk=invite.pk).update(revoked_at=timezone.now())
 
 
+def revoke_invites_of(place: Membership) -> None:
+    """Who may no longer invite must not have left a door open, least of all for themselves."""
+    mine = Invite.objects.open().filter(project=place.project_id, created_by=place.user_id)
+    mine.update(revoked_at=timezone.now())
+
+
 @transaction.atomic
 def accept(invite: Invite, user: User) -> Membership:
     """Joins the person. Of two who accept one invitation at once, one gets `LinkIsGone`."""

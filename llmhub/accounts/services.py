@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from llmhub.accounts import links
 from llmhub.accounts.models import Membership, Project, Role, User
 
 SLUG_TRIES = 20
@@ -39,14 +40,16 @@ def change_role(membership: Membership, role: Role) -> None:
     _lock(membership.project_id)
     if role != Role.ADMIN:
         _keep_an_admin(membership)
+        links.revoke_invites_of(membership)
     Membership.objects.filter(pk=membership.pk).update(role=role)
 
 
 @transaction.atomic
 def remove(membership: Membership) -> None:
-    """Takes a person out of a project, with the keys they made to it."""
+    """Takes a person out of a project, with the keys and the invitations they made to it."""
     _lock(membership.project_id)
     _keep_an_admin(membership)
+    links.revoke_invites_of(membership)
     keys = membership.project.api_tokens.filter(user=membership.user_id, revoked_at=None)
     keys.update(revoked_at=timezone.now())
     membership.delete()

@@ -66,6 +66,33 @@ def test_removing_a_person_revokes_their_tokens_of_this_project_only(as_alice, a
     assert others.revoked_at is None
 
 
+@pytest.mark.parametrize(
+    "take_away",
+    [services.remove, lambda row: services.change_role(row, Role.MEMBER)],
+    ids=["removed", "no longer admin"],
+)
+def test_who_is_no_longer_admin_comes_back_through_no_invitation_of_theirs(
+    take_away, alice, bob, atlas
+):
+    services.change_role(place(bob, atlas), Role.ADMIN)
+    left_open, _ = links.invite(atlas, bob, Role.ADMIN, life=timedelta(days=1))
+    elsewhere, _ = links.invite(make_project("elsewhere"), bob, Role.ADMIN, life=timedelta(days=1))
+    others, _ = links.invite(atlas, alice, Role.MEMBER, life=timedelta(days=1))
+    take_away(place(bob, atlas))
+    with pytest.raises(links.LinkIsGone):
+        links.accept(left_open, bob)
+    for row in (elsewhere, others):
+        row.refresh_from_db()
+        assert row.is_open()
+
+
+def test_an_admin_who_stays_admin_keeps_their_invitations(alice, atlas):
+    row, _ = links.invite(atlas, alice, Role.MEMBER, life=timedelta(days=1))
+    services.change_role(place(alice, atlas), Role.ADMIN)
+    row.refresh_from_db()
+    assert row.is_open()
+
+
 def test_anyone_may_leave(as_bob, bob, atlas):
     assert as_bob.post(f"/people/{place(bob, atlas).pk}/remove/").url == "/"
     assert not is_in(bob, atlas)
