@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -57,6 +58,7 @@ def dataset_new(request: HubRequest) -> HttpResponse:
             request, _("This text is already here, as %(version)s.") % {"version": version}
         )
     if version:
-        return redirect("dataset", version.dataset.slug)
+        place = reverse("dataset", args=[version.dataset.slug])
+        return redirect(f"{place}?project={request.project.slug}")
     status = 422 if form.is_bound else 200
     return render(request, "datasets/new.html", {"form": form}, status=status)

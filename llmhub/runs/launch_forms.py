@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.forms.boundfield import BoundWidget
@@ -38,6 +39,15 @@ class Start:
     project: Project
     version: RecipeVersion
     parent: Run | None = None
+
+    def query(self) -> str:
+        """What an address says of this start, whatever the person opens in another tab."""
+        of = (
+            {"from": self.parent.pk}
+            if self.parent
+            else {"recipe": self.version.recipe.slug, "version": self.version.number}
+        )
+        return urlencode({"project": self.project.slug} | of)
 
     def wish(self, device: Device | None) -> tuple[str, dict[str, Any]]:
         """The scale and the overrides of a form that nobody has touched."""

@@ -1,10 +1,13 @@
+import html
+import re
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from llmhub.datasets.models import Dataset, DatasetVersion
-from tests.factories import make_dataset_version, make_project, make_run
+from tests.factories import join, make_dataset_version, make_project, make_run
 
 
 def upload(content: bytes = b"Once upon a time.\n", **fields) -> dict:
@@ -58,7 +61,7 @@ def test_a_dataset_of_another_project_does_not_exist(as_charlie, atlas):
 
 def test_a_member_adds_a_dataset(as_bob, bob, atlas):
     answer = as_bob.post("/datasets/new/", upload())
-    assert (answer.status_code, answer.url) == (302, "/datasets/fables/")
+    assert (answer.status_code, answer.url) == (302, "/datasets/fables/?project=atlas")
     version = DatasetVersion.objects.get()
     assert version.dataset.project == atlas
     assert version.created_by == bob
@@ -100,6 +103,20 @@ def test_a_new_version_of_a_dataset(as_bob, atlas):
     answer = as_bob.post("/datasets/new/?dataset=fables", file)
     assert answer.status_code == 302
     assert Dataset.objects.get().versions.first().number == 2
+
+
+@pytest.mark.parametrize("query", ["", "?dataset=fables"])
+def test_a_form_adds_to_the_project_it_was_opened_in(as_bob, bob, atlas, query):
+    make_dataset_version(atlas, slug="fables")
+    other = make_project("zephyr")
+    join(bob, other)
+    page = as_bob.get(f"/datasets/new/{query}").content.decode()
+    as_bob.post("/projects/zephyr/switch/")
+    action = html.unescape(re.search(r'action="(/datasets/new/[^"]*)"', page)[1])
+    answer = as_bob.post(action, upload(name="Letters"), follow=True)
+    assert answer.status_code == 200
+    assert DatasetVersion.objects.order_by("pk").last().dataset.project == atlas
+    assert not Dataset.objects.filter(project=other).exists()
 
 
 def test_the_same_text_again_says_where_it_is(as_bob):

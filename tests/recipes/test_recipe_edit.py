@@ -1,10 +1,13 @@
+import html
+import re
+
 import pytest
 
 from llmhub.recipes import services, specs
 from llmhub.recipes.forms import shown
 from llmhub.recipes.models import Recipe, RecipeVersion
 from tests.accounts.racing import at_once
-from tests.factories import make_recipe_version, make_user
+from tests.factories import join, make_project, make_recipe_version, make_user
 
 
 @pytest.fixture
@@ -102,6 +105,17 @@ def test_what_comes_with_the_hub_cannot_be_edited_but_copied(as_bob, atlas):
     assert version.origins["training.max_steps"]["source"] == "team"
     assert version.origins["model.n_embd"]["source"] == "book"
     assert "GPT-2 125M v1" in version.note
+
+
+def test_a_copy_goes_to_the_project_that_its_form_was_opened_in(as_bob, bob, atlas):
+    services.sync()
+    gpt2 = RecipeVersion.objects.get(recipe__slug="gpt2-125m")
+    page = as_bob.get("/recipes/gpt2-125m/edit/").content.decode()
+    join(bob, make_project("zephyr"))
+    as_bob.post("/projects/zephyr/switch/")
+    action = html.unescape(re.search(r'formaction="([^"]*)"', page)[1])
+    as_bob.post(action, posted(gpt2, title="Our GPT-2") | with_steps(5_000))
+    assert Recipe.objects.get(slug="our-gpt-2").project == atlas
 
 
 def test_a_copy_needs_a_title(as_bob, ours):

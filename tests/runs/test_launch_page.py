@@ -12,6 +12,7 @@ from tests.factories import (
     TEXT,
     join,
     make_dataset_version,
+    make_project,
     make_recipe_version,
     make_run,
     make_user,
@@ -63,6 +64,15 @@ def test_the_form_opens_at_the_scale_that_fits_the_machine(as_bob, gpt2, dataset
     assert form["training.learning_rate"] == "0.002"
     assert form["training.max_steps"] == "600"
     assert form["dataset"] == str(dataset.pk)
+
+
+def test_a_launch_goes_to_the_project_that_its_form_was_opened_in(as_bob, bob, gpt2, dataset):
+    page = as_bob.get(NEW)
+    join(bob, make_project("zephyr"))
+    as_bob.post("/projects/zephyr/switch/")
+    action = html.unescape(re.search(r'action="(/runs/new/[^"]*)"', page.content.decode())[1])
+    assert as_bob.post(action, fields(page)).status_code == 302
+    assert Run.objects.get().project.slug == "atlas"
 
 
 def test_a_large_gpu_opens_it_at_fit(as_bob, gpt2, dataset):
