@@ -138,7 +138,7 @@ def test_a_gpu_of_a_worker_that_is_there_is_taken_before_a_cpu(db):
 
 
 def test_a_worker_that_has_gone_counts_only_where_there_is_no_other(db):
-    offer("server", H200, seen_ago=timedelta(days=1))
+    offer("server", H200, seen_ago=timedelta(minutes=1))
     assert launch.device_at_hand().name == "H200"
     offer("laptop", CPU)
     assert launch.device_at_hand().name == "CPU"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from llmhub.client import Client
 from llmhub.lib.rundir import AttemptDir
 from tests.training import small
 from tests.training.small import Place
+from workers.training import loop
 from workers.training.progress import Progress
 from workers.training.reporter import HubReporter, duration
 from workers.training.want import Termination
@@ -57,18 +60,21 @@ def test_a_disk_that_takes_no_line_and_no_progress_ends_nothing(
     assert capfd.readouterr().err.count("cannot be written") == 1
 
 
-def test_checkpoints_are_marked(place: Place):
+def test_evaluations_and_checkpoints_are_marked(place: Place, monkeypatch):
     recorder = small.Recorder()
     trainer = place.trainer(small.spec(), recorder)
-    seen: list[bool] = []
-    save = trainer.save
+    seen: list[tuple[str, bool]] = []
 
-    def saved(loss: float | None) -> None:
-        seen.append(recorder.is_busy)
-        save(loss)
+    def noted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*arguments: object) -> Any:
+            seen.append((name, recorder.is_busy))
+            return call(*arguments)
 
-    trainer.save = saved
+        return noting
+
+    monkeypatch.setattr(loop, "evaluate", noted("evaluate", loop.evaluate))
+    trainer.save = noted("save", trainer.save)
     trainer.train()
 
-    assert seen == [True, True]
+    assert set(seen) == {("evaluate", True), ("save", True)}
     assert not recorder.is_busy
