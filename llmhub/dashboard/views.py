@@ -46,7 +46,7 @@ def runs(request: ProjectRequest) -> HttpResponse:
         return render(request, "dashboard/runs.html", context)
     response = render(request, "dashboard/_runs.html", context)
     # A refresh by itself is no step in the browser's history.
-    refreshed = request.htmx.trigger == "runs-refresh"
+    refreshed = request.htmx.target == "runs-live"
     return response if refreshed else push_url(response, address(request))
 
 

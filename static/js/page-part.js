@@ -11,11 +11,13 @@ async function render(url, id) {
   return part;
 }
 
-// Gives `element` the content and the attributes that the hub gives it now, at its data-url.
+// Gives `element` the content and the attributes that the hub gives it now, at its data-url, and
+// says "part-refreshed".
 export async function refreshPart(element) {
   const part = await render(element.dataset.url, element.id);
   if (!element.isConnected) return;
   for (const { name, value } of part.attributes) element.setAttribute(name, value);
   element.replaceChildren(...part.childNodes);
   htmx.process(element);
+  element.dispatchEvent(new CustomEvent("part-refreshed", { bubbles: true }));
 }

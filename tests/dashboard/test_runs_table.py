@@ -154,5 +154,5 @@ def test_htmx_gets_the_rows_alone_and_a_clean_address(client, atlas):
 
 
 def test_a_list_that_refreshes_itself_leaves_the_address_alone(client, atlas):
-    headers = {"HX-Request": "true", "HX-Trigger": "runs-refresh"}
+    headers = {"HX-Request": "true", "HX-Target": "runs-live"}
     assert "HX-Push-Url" not in client.get(reverse("runs"), headers=headers).headers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Route, WebSocket, expect
 
 from tests.e2e.browser import eventually
 from tests.e2e.hub import RunningHub
@@ -14,9 +14,20 @@ from llmhub.runs.states import State
 from tests.factories import make_run
 print(make_run(Project.objects.first(), State.SUCCEEDED, name="over").pk)
 """
+PUBLISH = """
+from llmhub.runs.live import project_topic, publish, run_topic
+from llmhub.runs.models import Run
+run = Run.objects.get(pk={run_id})
+run.name = {name!r}
+run.save(update_fields=["name"])
+publish(run_topic(run.pk), {message!r})
+publish(project_topic(run.project_id), {message!r})
+"""
 JOINED = "document.querySelector('.connection')?.dataset.state === 'live'"
 # Long enough for a page that wakes itself to do so some twenty times.
 WATCHED_MS = 5000
+# A page that was just opened joins, and fetches once what it may have missed before.
+SETTLED_MS = 2000
 
 
 class Traffic:
@@ -26,7 +37,10 @@ class Traffic:
         self.requests: list[str] = []
         self.frames: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("websocket", lambda socket: socket.on("framesent", self.sent))
+        page.on("websocket", self.listen)
+
+    def listen(self, socket: WebSocket) -> None:
+        socket.on("framesent", self.sent)
 
     def sent(self, frame: str) -> None:
         self.frames.append(frame)
@@ -47,12 +61,7 @@ def in_hub(hub: RunningHub, code: str) -> str:
 
 def publish(hub: RunningHub, run_id: int, name: str, **message: object) -> None:
     """One live message about the run, which is called `name` from then on."""
-    code = (
-        "from llmhub.runs.live import publish, run_topic; from llmhub.runs.models import Run; "
-        f"Run.objects.filter(pk={run_id}).update(name={name!r}); "
-        f"publish(run_topic({run_id}), {message | {'run': run_id}!r})"
-    )
-    in_hub(hub, code)
+    in_hub(hub, PUBLISH.format(run_id=run_id, name=name, message=message | {"run": run_id}))
 
 
 def open_run(page: Page, hub: RunningHub, run_id: int) -> None:
@@ -71,6 +80,28 @@ def test_one_live_message_is_answered_by_one_request(
     page.wait_for_timeout(WATCHED_MS)
     assert traffic.requests == [f"{hub.url}/runs/{run_id}/"]
     assert traffic.frames == []
+
+
+def test_a_run_that_moves_has_the_overview_fetched_once(
+    page: Page, hub: RunningHub, run_id: int
+) -> None:
+    traffic = Traffic(page)
+    page.goto(hub.url)
+    page.wait_for_timeout(SETTLED_MS)
+    traffic.forget()
+    publish(hub, run_id, "moved", type="run", state="stopped", want="stop", step=0)
+    expect(page.locator("#overview")).to_contain_text("moved")
+    page.wait_for_timeout(WATCHED_MS)
+    assert len(traffic.requests) == 1
+    assert traffic.frames == []
+
+
+def test_the_list_shows_a_run_that_came_after_it(page: Page, hub: RunningHub, run_id: int) -> None:
+    page.goto(f"{hub.url}/runs/?q=later")
+    page.wait_for_timeout(SETTLED_MS)
+    assert page.locator("#runs-live tbody tr").count() == 0
+    publish(hub, run_id, "later", type="run", state="succeeded", want="run", step=0)
+    expect(page.locator("#runs-live tbody tr")).to_have_count(1)
 
 
 def test_what_happens_while_the_page_is_fetched_is_shown(

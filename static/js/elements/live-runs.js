@@ -1,27 +1,30 @@
 // Rows of runs that move by themselves: state, progress, figures, sparkline.
-// A run that is not among them calls for the list again ("runs-changed").
-import { watch } from "../live.js";
+// With data-url the list itself is fetched again: for a run that is not among them, with
+// data-reload="states" for one that changes its state.
 import { figure } from "../lib/format.js";
+import { Refresher } from "../lib/refresher.js";
+import { watch } from "../live.js";
+import { refreshPart } from "../page-part.js";
+
+const CALM_MS = 500;
 
 class LiveRuns extends HTMLElement {
   connectedCallback() {
     this.states = JSON.parse(document.getElementById("run-states").textContent);
+    this.refresher = new Refresher(() => refreshPart(this), CALM_MS);
     this.stop = watch(this.dataset.topics.split(" "), (message) => this.receive(message), {
-      onState: (state) => state === "live" && this.joined(),
+      // What came before, or while the connection was down, is not told again.
+      onState: (state) => state === "live" && this.callForRows(),
     });
   }
 
   disconnectedCallback() {
     this.stop();
-  }
-
-  joined() {
-    if (this.wasJoined) this.callForRows();
-    this.wasJoined = true;
+    this.refresher.close();
   }
 
   callForRows() {
-    this.dispatchEvent(new CustomEvent("runs-changed", { bubbles: true }));
+    if (this.dataset.url) this.refresher.ask();
   }
 
   receive(message) {

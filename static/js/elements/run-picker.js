@@ -9,6 +9,7 @@ class RunPicker extends HTMLElement {
     this.addEventListener("change", this.choose);
     this.addEventListener("click", this.clear);
     this.addEventListener("htmx:afterSettle", this.mark);
+    this.addEventListener("part-refreshed", this.mark);
     this.bar.addEventListener("submit", this.go);
     for (const box of this.boxes()) if (box.checked) this.chosen.add(box.value);
     this.show();
@@ -18,6 +19,7 @@ class RunPicker extends HTMLElement {
     this.removeEventListener("change", this.choose);
     this.removeEventListener("click", this.clear);
     this.removeEventListener("htmx:afterSettle", this.mark);
+    this.removeEventListener("part-refreshed", this.mark);
     this.bar.removeEventListener("submit", this.go);
   }
 
