@@ -1,10 +1,14 @@
 """Every URL of the hub; tests/test_access_matrix.py walks this table."""
 
 from django.urls import include, path
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 from django.views.i18n import JavaScriptCatalog, set_language
 
 from llmhub.metrics.urls import websocket_urlpatterns
+
+# The same on every page; base.html names the language in the address.
+catalog = cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view())
 
 __all__ = ["handler404", "handler500", "urlpatterns", "websocket_urlpatterns"]
 
@@ -20,5 +24,5 @@ urlpatterns = [
     path("", include("llmhub.metrics.urls")),
     path("api/v1/", include("llmhub.api.urls")),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),
-    path("jsi18n/", require_safe(JavaScriptCatalog.as_view()), name="javascript-catalog"),
+    path("jsi18n/", require_safe(catalog), name="javascript-catalog"),
 ]
