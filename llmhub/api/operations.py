@@ -22,6 +22,7 @@ from llmhub.api.schemas import (
     RunsOut,
 )
 from llmhub.datasets.models import DatasetVersion
+from llmhub.lib.texts import is_slug, whole
 from llmhub.metrics import query
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.runs import launch as launching
@@ -57,11 +58,17 @@ def run_of(request: HttpRequest, run_id: int) -> Run:
     return run
 
 
+def slug_in(reference: str) -> str:
+    """Of `slug` or `slug@version`; nothing for what cannot be a slug."""
+    slug = reference.partition("@")[0]
+    return slug if is_slug(slug) else ""
+
+
 def newest(rows: QuerySet[Any], reference: str, what: str) -> Any:
     """The version that `slug` or `slug@version` names, or a 422 that names the field."""
     _slug, _at, number = reference.partition("@")
     if number:
-        rows = rows.filter(number=number) if number.isdecimal() else rows.none()
+        rows = rows.filter(number=whole(number))
     found: Model | None = rows.order_by("-number").first()
     if found is None:
         raise launching.LaunchRefused({what: [_("“%s” was not found.") % reference]})
@@ -103,7 +110,7 @@ def launch_run(
     idempotency_key: IdempotencyKey = None,
 ) -> Status[RunOut]:
     project = token(request).project
-    recipe_slug, dataset_slug = (text.partition("@")[0] for text in (body.recipe, body.dataset))
+    recipe_slug, dataset_slug = (slug_in(text) for text in (body.recipe, body.dataset))
     recipes = RecipeVersion.objects.filter(
         recipe__in=Recipe.objects.visible_in(project), recipe__slug=recipe_slug
     ).select_related("recipe")
@@ -154,5 +161,8 @@ def get_metrics(
     run_id: int,
     names: QueryEx[str, P(description="Comma-separated; without it every metric.")] = "",
 ) -> query.Snapshot:
-    wanted = [name for name in names.split(",") if name] or None
-    return query.points(run_of(request, run_id), names=wanted)
+    run = run_of(request, run_id)
+    try:
+        return query.points(run, names=query.names_in(names))
+    except query.BadQuery as error:
+        raise HttpError(422, str(error)) from error

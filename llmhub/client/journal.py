@@ -22,6 +22,7 @@ from pathlib import Path
 
 from llmhub.client import rows
 from llmhub.client.rows import Row
+from llmhub.lib.batches import MAX_NAMES
 
 MAX_BATCH_ROWS = 4000
 MAX_BATCH_BYTES = 1 << 20
@@ -145,7 +146,7 @@ class Journal:
                 break
             if row is not None:
                 names.update(row[2])
-                if len(names) > rows.MAX_NAMES:
+                if len(names) > MAX_NAMES:
                     break
                 found.append(row)
             position += len(line)

@@ -13,12 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmhub.lib import metric_names
+from llmhub.lib.batches import MAX_NAMES, MAX_STEP, MAX_TIME
 
 Row = tuple[int, float, dict[str, Any]]
 
-MAX_STEP = 2**53
-# What the hub takes in one batch; a row with more names could never be sent.
-MAX_NAMES = 500
 logger = logging.getLogger("llmhub.client")
 
 
@@ -82,13 +80,13 @@ def _time(at: float | None) -> float:
         stamp = time.time() if at is None else float(at)
     except Exception:  # noqa: BLE001 - whatever the object is, it must not end the training
         return time.time()
-    # The hub takes times of this era, in seconds.
-    return stamp if 0 <= stamp < 2**33 else time.time()
+    return stamp if 0 <= stamp < MAX_TIME else time.time()
 
 
 def _usable(values: Mapping[str, Any], troubles: Troubles) -> Iterable[tuple[str, float | str]]:
     for position, (name, value) in enumerate(values.items()):
         if position == MAX_NAMES:
+            # A row with more could never be sent.
             troubles.note("too_many_names", "Only %d values of a row are kept.", MAX_NAMES)
             return
         if not metric_names.is_valid(name):

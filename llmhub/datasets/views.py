@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from llmhub.accounts.models import Role
 from llmhub.datasets.forms import DatasetForm
 from llmhub.datasets.models import Dataset
 from llmhub.datasets.services import AlreadyThere
+from llmhub.lib.texts import is_slug
 
 if TYPE_CHECKING:
     from llmhub.accounts.requests import HubRequest
@@ -30,7 +31,7 @@ def datasets(request: HubRequest) -> HttpResponse:
 @require_safe
 @project_required()
 def dataset(request: HubRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(Dataset, project=request.project, slug=slug)
+    found = named(request, slug)
     versions = list(found.versions.select_related("created_by").annotate(runs_count=Count("runs")))
     context = {
         "dataset": found,
@@ -45,8 +46,7 @@ def dataset(request: HubRequest, slug: str) -> HttpResponse:
 @project_required(Role.MEMBER)
 def dataset_new(request: HubRequest) -> HttpResponse:
     """A new dataset, or with `?dataset=` the next version of one."""
-    slug = request.GET.get("dataset")
-    known = get_object_or_404(Dataset, project=request.project, slug=slug) if slug else None
+    known = named(request, request.GET["dataset"]) if request.GET.get("dataset") else None
     assert request.project is not None  # held by project_required
     posted = (request.POST, request.FILES) if request.method == "POST" else ()
     form = DatasetForm(request.project, known, *posted)
@@ -62,3 +62,9 @@ def dataset_new(request: HubRequest) -> HttpResponse:
         return redirect(f"{place}?project={request.project.slug}")
     status = 422 if form.is_bound else 200
     return render(request, "datasets/new.html", {"form": form}, status=status)
+
+
+def named(request: HubRequest, slug: str) -> Dataset:
+    if not is_slug(slug):
+        raise Http404
+    return get_object_or_404(Dataset, project=request.project, slug=slug)

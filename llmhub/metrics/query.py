@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NotRequired, TypedDict
 
+from llmhub.lib import metric_names
+from llmhub.lib.batches import MAX_NAMES
 from llmhub.metrics import merge, thin, wire
 from llmhub.metrics.codec import Points
 from llmhub.metrics.merge import Stored
@@ -23,6 +25,18 @@ class Snapshot(TypedDict):
     columns: Columns
     # Points were left out of long curves, but no extreme one.
     thinned: NotRequired[bool]
+
+
+class BadQuery(ValueError):
+    """What is wrong with what was asked for."""
+
+
+def names_in(text: str) -> list[str] | None:
+    """The metrics of a comma-separated list; None for all."""
+    names = [name for name in text.split(",") if name]
+    if len(names) > MAX_NAMES or not all(map(metric_names.is_valid, names)):
+        raise BadQuery(f"names: at most {MAX_NAMES} names of metrics, separated by commas")
+    return names or None
 
 
 def points(

@@ -16,9 +16,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from llmhub.accounts import access
 from llmhub.accounts.requests import HubRequest
-from llmhub.lib import metric_names
+from llmhub.lib.texts import whole
 from llmhub.metrics import ingest, logs, query
-from llmhub.metrics.wire import MAX_NAMES, Value
+from llmhub.metrics.wire import Value
 from llmhub.runs.machine_api import authenticate, stale, unauthorized
 from llmhub.runs.models import Attempt, Run
 
@@ -39,10 +39,6 @@ class PointsBody(msgspec.Struct, forbid_unknown_fields=True):
 class LogBody(msgspec.Struct, forbid_unknown_fields=True):
     offset: Whole
     text: Annotated[str, msgspec.Meta(max_length=logs.MAX_CHUNK_BYTES)]
-
-
-class BadQuery(ValueError):
-    """What is wrong with a query parameter."""
 
 
 def _error(message: str, status: int) -> JsonResponse:
@@ -106,8 +102,9 @@ def _add_log(attempt: Attempt, raw: bytes) -> JsonResponse:
 def run_points(request: HubRequest, run_id: int) -> HttpResponse:
     run = access.get(request.user, Run.objects.all(), pk=run_id)
     try:
-        since, epoch, names = _whole(request, "since"), _whole(request, "epoch"), _names(request)
-    except BadQuery as error:
+        since, epoch = _whole(request, "since"), _whole(request, "epoch")
+        names = query.names_in(request.GET.get("names", ""))
+    except query.BadQuery as error:
         return _error(str(error), 400)
     return _json(query.points(run, since, epoch, names))
 
@@ -119,7 +116,7 @@ def run_log(request: HubRequest, run_id: int) -> HttpResponse:
     run = access.get(request.user, Run.objects.all(), pk=run_id)
     try:
         number, before, after = (_whole(request, name) for name in ("attempt", "before", "after"))
-    except BadQuery as error:
+    except query.BadQuery as error:
         return _error(str(error), 400)
     return _json(logs.window(run, number, before, after))
 
@@ -128,14 +125,7 @@ def _whole(request: HttpRequest, name: str) -> int | None:
     text = request.GET.get(name, "")
     if not text:
         return None
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise BadQuery(f"{name}: a whole number")
-    return int(text)
-
-
-def _names(request: HttpRequest) -> list[str] | None:
-    """The metrics that are asked for; None for all."""
-    names = [name for name in request.GET.get("names", "").split(",") if name]
-    if len(names) > MAX_NAMES or not all(map(metric_names.is_valid, names)):
-        raise BadQuery(f"names: at most {MAX_NAMES} names of metrics, separated by commas")
-    return names or None
+    number = whole(text)
+    if number is None:
+        raise query.BadQuery(f"{name}: a whole number")
+    return number

@@ -14,16 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmhub.lib import metric_names
+from llmhub.lib.batches import MAX_NAMES, MAX_ROWS, MAX_STEP, MAX_TIME
 from llmhub.metrics.codec import Bools, Column, Floats, Points
 
 Value = float | None | Literal["NaN", "Infinity", "-Infinity"]
-
-MAX_ROWS = 10_000
-MAX_NAMES = 500
-# JavaScript counts exactly up to here.
-MAX_STEP = 2**53
-# Seconds since 1970; beyond it somebody sends milliseconds.
-MAX_TIME = 2.0**33
 
 
 class Columns(TypedDict):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from llmhub.lib.texts import is_slug, whole
 from llmhub.recipes import specs
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class RecipeQuerySet(models.QuerySet["Recipe"]):
 
     def visible_to(self, user: User) -> RecipeQuerySet:
         return self.filter(Q(project__memberships__user=user) | Q(project=None)).distinct()
+
+    def named(self, slug: str) -> RecipeQuerySet:
+        return self.filter(slug=slug) if is_slug(slug) else self.none()
 
     def with_latest(self) -> RecipeQuerySet:
         """Adds the number and the spec of the newest version."""
@@ -69,6 +73,11 @@ class Recipe(models.Model):
     def localized(self, field: str) -> str:
         texts = getattr(self, field)
         return str(texts.get(get_language() or "en") or texts.get("en") or "")
+
+    def version(self, number: str = "") -> RecipeVersion | None:
+        """The version that an address names, if there is one, or the newest."""
+        versions = self.versions.select_related("recipe__project", "created_by")
+        return (versions.filter(number=whole(number)) if number else versions).first()
 
     def is_builtin(self) -> bool:
         return self.project_id is None

@@ -310,6 +310,8 @@ class PretrainTraining(Optimizer):
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
+# Text that PostgreSQL and a page can hold: no NUL, no control characters.
+Source = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class Data(Part):
@@ -328,7 +330,7 @@ class Data(Part):
         gt=0,
         lt=0.9,
     )
-    mix: dict[str, Share] | None = field(
+    mix: dict[Source, Share] | None = field(
         None,
         _("Data mix"),
         _("Planned share of each kind of source; the shares add up to 1."),
@@ -503,7 +505,7 @@ class Examples(Part):
         ge=1,
         le=MAX_COUNT,
     )
-    mix: dict[str, Share] | None = field(
+    mix: dict[Source, Share] | None = field(
         None, _("Data mix"), _("Planned share of each kind of source; the shares add up to 1.")
     )
 

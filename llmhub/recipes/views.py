@@ -94,12 +94,8 @@ def editor(request: HubRequest, form: RecipeForm) -> HttpResponse:
 
 def visible_version(request: HubRequest, slug: str) -> RecipeVersion:
     """The version named by `?version=`, else the newest."""
-    found = get_object_or_404(Recipe.objects.visible_to(request.user), slug=slug)
-    versions = found.versions.select_related("recipe__project", "created_by")
-    number = request.GET.get("version", "")
-    if number:
-        versions = versions.filter(number=int(number)) if number.isdecimal() else versions.none()
-    version = versions.first()
+    found = get_object_or_404(Recipe.objects.visible_to(request.user).named(slug))
+    version = found.version(request.GET.get("version", ""))
     if version is None:
         raise Http404
     return version

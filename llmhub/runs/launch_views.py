@@ -16,6 +16,7 @@ from llmhub.accounts.decorators import no_project, require_form_methods
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
+from llmhub.lib.texts import whole
 from llmhub.recipes import scales
 from llmhub.recipes.figures import pretrain_figures
 from llmhub.recipes.models import Recipe
@@ -51,23 +52,19 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
 
 
 def launched_again(request: HubRequest) -> Start:
-    run_id = request.GET["from"]
-    if not run_id.isdecimal():
+    run_id = whole(request.GET["from"])
+    if run_id is None:
         raise Http404
     runs = Run.objects.select_related("project", "recipe_version__recipe")
-    run = access.get(request.user, runs, pk=int(run_id))
+    run = access.get(request.user, runs, pk=run_id)
     return Start(run.project, run.recipe_version, run)
 
 
 def from_recipe(request: HubRequest) -> Start | None:
     """None for a recipe of the hub when the person is in no project."""
     visible = Recipe.objects.visible_to(request.user)
-    recipe = get_object_or_404(visible, slug=request.GET["recipe"])
-    versions = recipe.versions.select_related("recipe__project")
-    number = request.GET.get("version", "")
-    if number:
-        versions = versions.filter(number=int(number)) if number.isdecimal() else versions.none()
-    version = versions.first()
+    recipe = get_object_or_404(visible.named(request.GET["recipe"]))
+    version = recipe.version(request.GET.get("version", ""))
     if version is None:
         raise Http404
     project = recipe.project or request.project

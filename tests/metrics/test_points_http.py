@@ -6,7 +6,8 @@ import pytest
 from django.urls import reverse
 
 from llmhub.accounts.models import Role
-from llmhub.metrics import thin, views, wire
+from llmhub.lib.batches import MAX_ROWS
+from llmhub.metrics import thin, views
 from llmhub.metrics.models import Batch
 from tests.factories import join, make_attempt, make_project, make_run, make_user
 
@@ -129,7 +130,7 @@ def test_nobody_reads_without_signing_in(client, run):
 
 
 def test_a_long_curve_is_thinned_and_says_so(viewer, run, post):
-    rows = wire.MAX_ROWS
+    rows = MAX_ROWS
     for batch in range(3):
         losses = [2.0 + row % 7 for row in range(rows)]
         losses[777 + batch] = 50.0 + batch

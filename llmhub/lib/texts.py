@@ -1,0 +1,17 @@
+"""What people and scripts write where a number or a name is expected, read without surprises."""
+
+from __future__ import annotations
+
+import re
+
+# As Django's SlugField, and a dot: gpt2-1.3b. What is no slug is the name of nothing.
+_SLUG = re.compile(r"[A-Za-z0-9_.-]+\Z")
+
+
+def whole(text: str) -> int | None:
+    """A number from 0 that fits into a bigint; `int` and `isdecimal` let through much else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def is_slug(text: str) -> bool:
+    return _SLUG.match(text) is not None

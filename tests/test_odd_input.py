@@ -1,0 +1,95 @@
+"""Whatever an address or a body says, it is answered: nothing that is asked breaks the hub."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+
+from tests.access_table import URLS, Door
+from tests.test_access_matrix import Who, World, address, make_world
+
+pytestmark = pytest.mark.django_db
+
+ODD = {
+    "NUL": "a%00b",
+    "more digits than int() reads": "9" * 5_000,
+    "more than a bigint": "9" * 19,
+    "digits of another script": quote("٣"),
+    "a digit that is no number": quote("²"),
+    "half a surrogate pair": "%ed%a0%80",
+}
+QUERIES = {
+    "runs/": ("q", "state", "recipe", "person", "sort", "page", "project"),
+    "compare/": ("runs",),
+    "runs/new/": ("from", "recipe", "version", "project"),
+    "recipes/<str:slug>/": ("version",),
+    "recipes/<str:slug>/edit/": ("version",),
+    "datasets/new/": ("dataset",),
+    "runs/<int:run_id>/points/": ("since", "epoch", "names"),
+    "runs/<int:run_id>/log/": ("attempt", "before", "after"),
+    "account/login/": ("next",),
+    "api/v1/runs": ("state", "limit", "offset"),
+    "api/v1/runs/<int:run_id>/metrics": ("names",),
+}
+BODIES = ("a\x00b", "a\ud800b", "x" * 200 + "@" + "9" * 5_000)
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+def caller(world: World, door: Door) -> Client:
+    """Alice by her session, or her script by its token."""
+    client = Client(raise_request_exception=False)
+    if door in {Door.API, Door.ATTEMPT}:
+        who = Who.TOKEN if door == Door.API else Who.ATTEMPT
+        client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {world.secrets[who]}"
+    elif door == Door.SESSION:
+        client.force_login(world.alice)
+    return client
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("route", QUERIES)
+def test_an_odd_query_is_answered(world, route, odd):
+    rule = URLS[route]
+    client = caller(world, rule.door)
+    path = address(world, route, rule).partition("?")[0]
+    good = "" if "from" in QUERIES[route] else "project=atlas&"
+    for name in QUERIES[route]:
+        base = "recipe=their-recipe&" if name == "version" else good
+        answer = client.get(f"{path}?{base}{name}={odd}")
+        assert answer.status_code < 500, name
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_an_odd_path_is_answered(world, odd):
+    for route, rule in URLS.items():
+        path = re.sub(r"<\w+:\w+>", odd, route)
+        if path != route:
+            client = caller(world, rule.door)
+            method = "get" if "GET" in rule.needs else "post"
+            extra = {"content_type": "application/json"} if route.startswith("api") else {}
+            answer = getattr(client, method)(f"/{path}", **extra)
+            assert answer.status_code < 500, route
+
+
+@pytest.mark.parametrize("odd", BODIES, ids=["NUL", "half a surrogate pair", "endless"])
+@pytest.mark.parametrize("field", ["recipe", "dataset", "name", "scale", "overrides", "mix"])
+def test_an_odd_launch_is_refused(world, field, odd):
+    wish: dict[str, Any] = {
+        "recipe": "their-recipe", "dataset": "their-text", "scale": "full", "name": "x",
+    }  # fmt: skip
+    wish |= {
+        "overrides": {"overrides": {odd: 1}},
+        "mix": {"overrides": {"data.mix": {odd: 1.0}}},
+    }.get(field, {field: odd})
+    client = caller(world, Door.API)
+    answer = client.post("/api/v1/runs", json.dumps(wish), content_type="application/json")
+    assert answer.status_code == 422
