@@ -23,6 +23,15 @@ run.save(update_fields=["name"])
 publish(run_topic(run.pk), {message!r})
 publish(project_topic(run.project_id), {message!r})
 """
+WRITE_LOG = """
+from llmhub.metrics import logs
+from llmhub.runs.models import Run
+from tests.factories import make_attempt
+attempt, _ = make_attempt(Run.objects.get(pk={run_id}), state=None)
+for number in range({pieces}):
+    logs.append(attempt, number * {size}, str(number).rjust({size}, "."))
+"""
+SHOWN = "document.querySelector('run-log pre').textContent"
 JOINED = "document.querySelector('.connection')?.dataset.state === 'live'"
 # Long enough for a page that wakes itself to do so some twenty times.
 WATCHED_MS = 5000
@@ -35,14 +44,14 @@ class Traffic:
 
     def __init__(self, page: Page) -> None:
         self.requests: list[str] = []
-        self.frames: list[str] = []
+        self.frames: list[str | bytes] = []
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("websocket", self.listen)
 
     def listen(self, socket: WebSocket) -> None:
         socket.on("framesent", self.sent)
 
-    def sent(self, frame: str) -> None:
+    def sent(self, frame: str | bytes) -> None:
         self.frames.append(frame)
 
     def forget(self) -> None:
@@ -119,3 +128,17 @@ def test_what_happens_while_the_page_is_fetched_is_shown(
     page.wait_for_timeout(500)
     on_their_way[0].fulfill(response=answer)
     expect(page.locator("h1")).to_have_text("last")
+
+
+def test_the_page_keeps_the_end_of_a_log_and_loads_what_it_dropped(
+    page: Page, hub: RunningHub, run_id: int
+) -> None:
+    open_run(page, hub, run_id)
+    page.goto(f"{page.url}#log")
+    size = 200_000
+    in_hub(hub, WRITE_LOG.format(run_id=run_id, pieces=8, size=size))
+    eventually(page, f"{SHOWN}.endsWith('.7')")
+    assert page.evaluate(f"{SHOWN}.length") == 5 * size
+    page.get_by_role("button", name="Load older lines").click()
+    eventually(page, f"{SHOWN}.length === {6 * size}")
+    assert page.evaluate(f"{SHOWN}[{size} - 1]") == "2"
