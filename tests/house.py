@@ -155,7 +155,7 @@ class House:
 def make_long_run() -> Run:
     """A run that only ends when somebody ends it, with a checkpoint every few steps."""
     training = SMOKE_SPEC["training"] | {"max_steps": 1_000_000, "warmup_steps": 0}
-    runtime = {"checkpoint_every": 20, "eval_every": 20, "eval_batches": 1, "keep_checkpoints": 2}
+    runtime = {"checkpoint_every": 20, "eval_every": 20, "eval_sequences": 8, "keep_checkpoints": 2}
     spec = SMOKE_SPEC | {"training": training, "runtime": runtime}
     return make_run(make_project(), spec=spec)
 

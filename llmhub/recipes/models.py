@@ -77,7 +77,8 @@ class Recipe(models.Model):
     def version(self, number: str = "") -> RecipeVersion | None:
         """The version that an address names, if there is one, or the newest."""
         versions = self.versions.select_related("recipe__project", "created_by")
-        return (versions.filter(number=whole(number)) if number else versions).first()
+        # The first version is 1: what is no number names none.
+        return (versions.filter(number=whole(number) or 0) if number else versions).first()
 
     def is_builtin(self) -> bool:
         return self.project_id is None

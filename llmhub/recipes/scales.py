@@ -202,7 +202,7 @@ def smoke_runtime(runtime: Runtime, device: Device | None) -> Runtime:
         activation_checkpointing=False,
         compile=False,
         eval_every=50,
-        eval_batches=20,
+        eval_sequences=160,
         checkpoint_every=200,
         log_every=1,
     )

@@ -367,11 +367,12 @@ class Runtime(Part):
         ge=1,
         le=MAX_COUNT,
     )
-    eval_batches: int = field(
-        20,
-        _("Validation batches"),
-        _("Micro-batches per validation; fewer where the validation text is shorter."),
-        _("micro-batches"),
+    # In sequences, so that the loss is of the same text however many fit on a device at once.
+    eval_sequences: int = field(
+        160,
+        _("Validation sequences"),
+        _("Sequences per validation; fewer where the validation text is shorter."),
+        _("sequences"),
         ge=1,
         le=1_000_000,
     )

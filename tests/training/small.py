@@ -46,7 +46,7 @@ MODELS: dict[str, dict[str, Any]] = {
     },
 }
 TRAINING = {"batch_size": 8, "micro_batch_size": 4, "max_steps": 6, "learning_rate": 1e-2}
-RUNTIME = {"eval_every": 2, "eval_batches": 3, "checkpoint_every": 3}
+RUNTIME = {"eval_every": 2, "eval_sequences": 12, "checkpoint_every": 3}
 
 
 def spec(architecture: str = "gpt2", **changes: Any) -> PretrainSpec:

@@ -25,7 +25,7 @@ def windows(training: int = 1_000, validation: int = 30, **changes: Any) -> Text
         "context": 4,
         "micro_batch": 2,
         "accumulation": 3,
-        "validation_micro_batches": 100,
+        "validation_sequences": 200,
         "seed": 7,
     }
     return TextWindows(text, **(values | changes))
@@ -69,10 +69,18 @@ def test_validation_predicts_each_token_once():
 
 def test_a_part_of_the_validation_is_spread_over_the_text():
     """Seven windows, four wanted: those that begin at 0, 1, 3 and 5 times the context."""
-    source = windows(validation=30, validation_micro_batches=2)
+    source = windows(validation=30, validation_sequences=4)
 
     batches = list(source.validation())
     assert torch.cat([b["tokens"] for b in batches])[:, 0].tolist() == [0, 4, 12, 20]
+
+
+def test_devices_of_any_size_validate_on_the_same_windows():
+    def seen(micro_batch: int) -> list[int]:
+        source = windows(validation=90, validation_sequences=7, micro_batch=micro_batch)
+        return torch.cat([b["tokens"] for b in source.validation()])[:, 0].tolist()
+
+    assert seen(1) == seen(2) == seen(64)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class TextWindows:
     context: int
     micro_batch: int  # sequences
     accumulation: int  # micro-batches per step
-    validation_micro_batches: int  # at most
+    validation_sequences: int  # at most
     seed: int
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class TextWindows:
     def _validation_starts(self) -> NDArray[np.int64]:
         """Windows side by side predict each token once; a part of them is spread over the text."""
         windows = (len(self.text.validation) - 1) // self.context
-        wanted = min(windows, self.validation_micro_batches * self.micro_batch)
+        wanted = min(windows, self.validation_sequences)
         return np.arange(wanted) * windows // wanted * self.context
 
     def _batch(self, tokens: NDArray[Any], starts: NDArray[np.int64]) -> Batch:

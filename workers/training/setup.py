@@ -65,7 +65,7 @@ def windows(spec: PretrainSpec, text: TokenizedText) -> TextWindows:
         context=spec.model.context_length,
         micro_batch=spec.training.micro_batch_size,
         accumulation=micro_batches_per_step(spec.training, spec.model.context_length, devices=1),
-        validation_micro_batches=spec.runtime.eval_batches,
+        validation_sequences=spec.runtime.eval_sequences,
         seed=spec.training.seed,
     )
 
