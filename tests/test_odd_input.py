@@ -86,10 +86,8 @@ def test_an_odd_launch_is_refused(world, field, odd):
     wish: dict[str, Any] = {
         "recipe": "their-recipe", "dataset": "their-text", "scale": "full", "name": "x",
     }  # fmt: skip
-    wish |= {
-        "overrides": {"overrides": {odd: 1}},
-        "mix": {"overrides": {"data.mix": {odd: 1.0}}},
-    }.get(field, {field: odd})
+    overrides = {"overrides": {odd: 1}, "mix": {"data.mix": {odd: 1.0}}}.get(field)
+    wish |= {"overrides": overrides} if overrides else {field: odd}
     client = caller(world, Door.API)
     answer = client.post("/api/v1/runs", json.dumps(wish), content_type="application/json")
     assert answer.status_code == 422
