@@ -97,14 +97,14 @@ def run_memory(request: HubRequest, start: Start) -> HttpResponse:
     """What a worker measures of the spec; asks for it where nobody has."""
     form = LaunchForm(start, request.POST)
     spec = form.plan.spec if form.plan else None
-    probe = probes.request(spec) if isinstance(spec, PretrainSpec) else None
+    probe = probes.request(spec, form.device) if isinstance(spec, PretrainSpec) else None
     return render(request, "runs/_new_memory.html", memory_context(form, probe))
 
 
 def plan_context(form: LaunchForm) -> dict[str, object]:
     plan = form.plan
     spec = plan.spec if plan else None
-    probe = probes.known(spec) if isinstance(spec, PretrainSpec) else None
+    probe = probes.known(spec, form.device) if isinstance(spec, PretrainSpec) else None
     return {
         "start": form.start,
         "recipe": form.start.version.recipe,

@@ -232,7 +232,8 @@ class Dispatch(models.Model):
 
 
 class Probe(models.Model):
-    """The measured need of one spec, by its hash: bytes per device and where they go."""
+    """The measured need of one spec on one kind of device, by the hash of both: bytes per device
+    and where they go."""
 
     class State(models.TextChoices):
         PENDING = "pending"
@@ -241,6 +242,8 @@ class Probe(models.Model):
 
     spec_hash = models.CharField(max_length=64, unique=True)
     spec = models.JSONField()
+    # Empty where no worker was seen yet.
+    device_kind = models.CharField(max_length=20, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     result = models.JSONField(default=dict)
     requested_at = models.DateTimeField(default=timezone.now)

@@ -6,6 +6,8 @@ bytes. Nothing waits for that: the page shows the arithmetic and learns of the p
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -14,11 +16,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from llmhub.recipes import specs
-from llmhub.recipes.estimate import micro_batches_per_step
+from llmhub.recipes.estimate import Device, micro_batches_per_step
 from llmhub.recipes.specs import Data, PretrainSpec, Runtime, change
 from llmhub.runs import outbox
 from llmhub.runs.live import probe_topic, publish
-from llmhub.runs.models import Probe
+from llmhub.runs.models import Probe, Worker
 
 TASK = "workers.tasks.probe"
 # After this time without an answer a probe is asked for again when someone wants it.
@@ -51,21 +53,38 @@ def essence(spec: PretrainSpec) -> PretrainSpec:
     )
 
 
-def known(spec: PretrainSpec) -> Probe | None:
+def digest(spec: PretrainSpec, device: Device | None) -> str:
+    """Another kind of device has other kernels, which keep other tensors."""
+    wanted = {"spec": specs.digest(essence(spec)), "device": kind_of(device)}
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+
+
+def kind_of(device: Device | None) -> str:
+    return device.kind if device else ""
+
+
+def known(spec: PretrainSpec, device: Device | None) -> Probe | None:
     """The probe of a spec if it was ever asked for; asks for nothing."""
-    return Probe.objects.filter(spec_hash=specs.digest(essence(spec))).first()
+    return Probe.objects.filter(spec_hash=digest(spec, device)).first()
 
 
 @transaction.atomic
-def request(spec: PretrainSpec) -> Probe:
+def request(spec: PretrainSpec, device: Device | None) -> Probe:
     """The probe of a spec; sent to a worker unless it is done or on its way."""
-    measured = essence(spec)
     probe, is_new = Probe.objects.get_or_create(
-        spec_hash=specs.digest(measured), defaults={"spec": specs.dump(measured)}
+        spec_hash=digest(spec, device),
+        defaults={"spec": specs.dump(essence(spec)), "device_kind": kind_of(device)},
     )
     if is_new or ask_again(probe):
-        outbox.enqueue(TASK, [probe.pk])
+        outbox.enqueue(TASK, [probe.pk], queue_of(probe))
     return probe
+
+
+def queue_of(probe: Probe) -> str:
+    """Of a machine that has such a device; any machine where none is at hand."""
+    offering = Worker.objects.alive().filter(devices__contains=[{"kind": probe.device_kind}])
+    worker = offering.order_by("-last_seen_at").first()
+    return f"node.{worker.name}" if worker else "runs"
 
 
 def ask_again(probe: Probe) -> bool:

@@ -5,11 +5,13 @@ from django.utils import timezone
 
 from llmhub.recipes import specs
 from llmhub.recipes.content import load
+from llmhub.recipes.estimate import Device
 from llmhub.runs import probes
-from llmhub.runs.models import Dispatch, Probe
+from llmhub.runs.models import Dispatch, Probe, Worker
 from tests.accounts.racing import at_once
 
 GPT2 = next(content.spec for content in load() if content.slug == "gpt2-125m")
+CPU, GPU = Device("cpu", "CPU", 2**34), Device("cuda", "H200", 141 * 2**30)
 
 
 def asked() -> int:
@@ -27,8 +29,8 @@ def asked() -> int:
     ],
 )
 def test_what_changes_no_byte_is_the_same_probe(db, change):
-    first = probes.request(GPT2)
-    assert probes.request(specs.override(GPT2, change)) == first
+    first = probes.request(GPT2, CPU)
+    assert probes.request(specs.override(GPT2, change), CPU) == first
     assert asked() == 1
 
 
@@ -43,29 +45,44 @@ def test_what_changes_no_byte_is_the_same_probe(db, change):
     ],
 )
 def test_what_changes_the_need_is_another_probe(db, change):
-    assert probes.request(GPT2) != probes.request(specs.override(GPT2, change))
+    assert probes.request(GPT2, CPU) != probes.request(specs.override(GPT2, change), CPU)
+
+
+def test_each_kind_of_device_is_measured_on_a_machine_that_has_it(db):
+    Worker.objects.create(name="server", devices=[{"kind": "cuda", "name": "H200"}])
+    Worker.objects.create(name="laptop", devices=[{"kind": "cpu", "name": "CPU"}])
+    of_gpu, of_cpu = probes.request(GPT2, GPU), probes.request(GPT2, CPU)
+    assert (of_gpu.device_kind, of_cpu.device_kind) == ("cuda", "cpu")
+    assert probes.known(GPT2, GPU) == of_gpu != of_cpu
+    queues = Dispatch.objects.order_by("pk").values_list("queue", flat=True)
+    assert list(queues) == ["node.server", "node.laptop"]
+
+
+def test_without_a_worker_any_machine_may_measure(db):
+    probes.request(GPT2, None)
+    assert Dispatch.objects.get().queue == "runs"
 
 
 def test_a_done_probe_is_not_asked_again(db):
-    probe = probes.request(GPT2)
+    probe = probes.request(GPT2, CPU)
     probes.finish(probe.pk, {"peak_bytes": 5})
     Probe.objects.update(requested_at=timezone.now() - timedelta(days=1))
-    assert probes.request(GPT2).result == {"peak_bytes": 5}
+    assert probes.request(GPT2, CPU).result == {"peak_bytes": 5}
     assert asked() == 1
 
 
 def test_a_probe_that_failed_or_was_forgotten_is_asked_again_after_a_while(db):
-    probe = probes.request(GPT2)
+    probe = probes.request(GPT2, CPU)
     probes.finish(probe.pk, error="killed")
-    assert probes.request(GPT2).state == Probe.State.FAILED
+    assert probes.request(GPT2, CPU).state == Probe.State.FAILED
     assert asked() == 1
     Probe.objects.update(requested_at=timezone.now() - timedelta(minutes=2))
-    assert probes.request(GPT2).state == Probe.State.PENDING
+    assert probes.request(GPT2, CPU).state == Probe.State.PENDING
     assert asked() == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_pages_that_ask_at_once_ask_once():
-    first, second = at_once(lambda: probes.request(GPT2), lambda: probes.request(GPT2))
+    first, second = at_once(lambda: probes.request(GPT2, CPU), lambda: probes.request(GPT2, CPU))
     assert first == second
     assert asked() == 1
