@@ -68,11 +68,17 @@ def device_at_hand() -> Device | None:
     """The best device that a worker offers now, else the one seen last; a run takes one device."""
     newest = Worker.objects.order_by("-last_seen_at")
     devices = [
-        Device(device["kind"], device["name"], device["memory_bytes"])
+        offered(worker, device)
         for worker in newest.alive() or newest[:1]
         for device in worker.devices
     ]
     return max(devices, key=lambda d: (d.kind != "cpu", d.memory_bytes), default=None)
+
+
+def offered(worker: Worker, device: Mapping[str, Any]) -> Device:
+    """What one run may use of a device: a slot has a GPU to itself, and a share of the machine."""
+    sharing = worker.slots if device["kind"] == "cpu" else 1
+    return Device(device["kind"], device["name"], device["memory_bytes"] // max(1, sharing))
 
 
 def default_scale(device: Device | None) -> Scale:

@@ -24,8 +24,9 @@ CPU = {"kind": "cpu", "name": "CPU", "memory_bytes": 16 * 2**30}
 H200 = {"kind": "cuda", "name": "H200", "memory_bytes": 141 * 2**30}
 
 
-def offer(name: str, *devices: dict, seen_ago: timedelta = timedelta()) -> None:
-    Worker.objects.create(name=name, devices=list(devices), last_seen_at=timezone.now() - seen_ago)
+def offer(name: str, *devices: dict, seen_ago: timedelta = timedelta(), slots: int = 1) -> None:
+    seen = timezone.now() - seen_ago
+    Worker.objects.create(name=name, devices=list(devices), last_seen_at=seen, slots=slots)
 
 
 @pytest.fixture
@@ -127,6 +128,13 @@ def test_a_scale_that_does_not_exist_is_refused(version):
 def test_no_worker_was_ever_seen(db):
     assert launch.device_at_hand() is None
     assert launch.default_scale(None) == Scale.SMOKE
+
+
+def test_runs_on_one_cpu_share_its_memory_and_each_gpu_is_one_run_s(db):
+    offer("laptop", CPU, slots=4)
+    assert launch.device_at_hand().memory_bytes == CPU["memory_bytes"] // 4
+    offer("server", H200, H200, slots=2)
+    assert launch.device_at_hand().memory_bytes == H200["memory_bytes"]
 
 
 def test_a_gpu_of_a_worker_that_is_there_is_taken_before_a_cpu(db):
