@@ -15,6 +15,9 @@ from llmhub.runs.models import Attempt, Run
 # One answer; whole chunks, so it may be exceeded by a part of one.
 WINDOW_BYTES = 64 * 1024
 MAX_CHUNK_BYTES = 256 * 1024
+# Of one attempt: a trainer that prints without end must not fill the database.
+MAX_LOG_BYTES = 64 * 1024 * 1024
+CUT = "\n[The log is cut here; all of it is in the file on the worker.]\n"
 MAX_CHUNKS = 2000
 # PostgreSQL's text refuses NUL, UTF-8 refuses surrogates without their other half.
 UNFIT = re.compile("[\x00\ud800-\udfff]")
@@ -35,14 +38,19 @@ class Window(TypedDict):
 
 @transaction.atomic
 def append(attempt: Attempt, offset: int, text: str) -> int:
-    """Stores what is new of a piece and returns the offset from which to go on."""
+    """Stores what is new of a piece, up to the limit, and returns the offset to go on from."""
     Attempt.objects.select_for_update(no_key=True).get(pk=attempt.pk)
     raw = UNFIT.sub(_question_marks, text).encode()
     end, known = offset + len(raw), _end(attempt)
-    if end <= known:
-        return known
+    if end <= known or known > MAX_LOG_BYTES:
+        return max(end, known)
     seen = max(0, known - offset)
-    _store(attempt, offset + seen, end, raw[seen:].decode("utf-8", "replace"))
+    if end <= MAX_LOG_BYTES:
+        _store(attempt, offset + seen, end, raw[seen:].decode("utf-8", "replace"))
+    else:
+        kept = raw[seen : max(seen, MAX_LOG_BYTES - offset)].decode("utf-8", "ignore")
+        # The mark stands for the first byte beyond the limit.
+        _store(attempt, min(offset + seen, MAX_LOG_BYTES), MAX_LOG_BYTES + 1, kept + CUT)
     return end
 
 

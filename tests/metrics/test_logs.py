@@ -49,6 +49,30 @@ def test_what_a_database_cannot_hold_is_replaced(attempt):
     assert stored(attempt) == [(0, 7, "a?b???c")]
 
 
+def test_a_log_without_end_is_cut_once_and_acknowledged_on(run, attempt, monkeypatch):
+    monkeypatch.setattr(logs, "MAX_LOG_BYTES", 10)
+    assert logs.append(attempt, 0, "one\n") == 4
+    assert logs.append(attempt, 4, "zwölfeinhalb\n") == 18
+    assert logs.append(attempt, 18, "more\n") == 23
+    assert stored(attempt) == [(0, 4, "one\n"), (4, 11, "zwölf" + logs.CUT)]
+    assert logs.append(attempt, 0, "") == 11
+    assert not logs.window(run)["after"]
+
+
+def test_a_limit_within_a_character_leaves_the_character_out(attempt, monkeypatch):
+    monkeypatch.setattr(logs, "MAX_LOG_BYTES", 3)
+    logs.append(attempt, 0, "abé")
+    assert stored(attempt) == [(0, 4, "ab" + logs.CUT)]
+
+
+def test_a_log_that_ends_at_the_limit_is_not_cut_until_it_goes_on(attempt, monkeypatch):
+    monkeypatch.setattr(logs, "MAX_LOG_BYTES", 4)
+    logs.append(attempt, 0, "one\n")
+    assert stored(attempt) == [(0, 4, "one\n")]
+    assert logs.append(attempt, 4, "two\n") == 8
+    assert stored(attempt)[1:] == [(4, 5, logs.CUT)]
+
+
 def test_the_end_of_the_newest_attempt_is_shown_first(run, attempt):
     logs.append(attempt, 0, "first attempt\n")
     second, _ = make_attempt(run)
