@@ -8,10 +8,15 @@ from pathlib import Path
 
 def publish(aside: Path, place: Path) -> None:
     """Gives a finished file or folder its name, once everything in it is on the disk."""
-    for path in [*aside.rglob("*"), aside]:
-        flush(path)
+    flush_all(aside)
     aside.replace(place)
     flush(place.parent)
+
+
+def flush_all(place: Path) -> None:
+    """Waits for a file, or for a folder and all that is in it."""
+    for path in [*place.rglob("*"), place]:
+        flush(path)
 
 
 def flush(path: Path) -> None:

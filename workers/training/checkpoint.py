@@ -10,7 +10,6 @@ step-<n>/
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
 from transformers import PreTrainedModel
 
-from llmhub.lib import manifest
+from llmhub.lib import durable, manifest
 from llmhub.lib.rundir import write_json
 from llmhub.recipes import specs
 from llmhub.recipes.specs import PretrainSpec
@@ -61,12 +60,12 @@ class Checkpoints:
         aside.mkdir()
         _write(aside, parts)
         manifest.write(aside, step=step, val_loss=val_loss)
-        _flush(aside)
+        durable.flush_all(aside)
         manifest.verify(aside)
         place = self.directory / f"step-{step}"
         self._discard(place)
         aside.rename(place)
-        _flush_entry(self.directory)
+        durable.flush(self.directory)
         self._rotate(step)
         return place
 
@@ -129,19 +128,6 @@ def _write(place: Path, parts: Parts) -> None:
         "data": {"files": parts.data, "next_step": parts.progress.step},
     }
     write_json(place / "state.json", state)
-
-
-def _flush(directory: Path) -> None:
-    for path in [*directory.rglob("*"), directory]:
-        _flush_entry(path)
-
-
-def _flush_entry(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def newest_intact(wanted: Path, say: Callable[[str], None]) -> Path | None:
