@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from llmhub.datasets.models import Dataset, DatasetVersion
-from llmhub.datasets.services import register, slug_of
+from llmhub.datasets.services import named, register
 from llmhub.datasets.text import BadText
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class DatasetForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
-        if Dataset.objects.filter(project=self.project, slug=slug_of(name)).exists():
+        if named(self.project, name):
             raise forms.ValidationError(
                 _("There is a dataset of this name: open it to add a version.")
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -49,16 +50,14 @@ def register(
         # The lock lines up people who send the same text, or the same name, at once.
         Project.objects.select_for_update().get(pk=project.pk)
         refuse_known(project, facts)
-        dataset, _ = Dataset.objects.get_or_create(
+        dataset = named(project, name) or Dataset.objects.create(
             project=project,
-            slug=slug_of(name),
-            defaults={
-                "name": name,
-                "source": source,
-                "licence": licence,
-                "description": description,
-                "created_by": user,
-            },
+            slug=free_slug(project, name),
+            name=name,
+            source=source,
+            licence=licence,
+            description=description,
+            created_by=user,
         )
         return add_version(dataset, file, facts, user)
 
@@ -104,7 +103,14 @@ def write_whole(file: File[bytes], place: Path) -> None:
         aside.unlink(missing_ok=True)
 
 
-def slug_of(name: str) -> str:
-    slug = slugify(name)[:80] or "dataset"
+def named(project: Project, name: str) -> Dataset | None:
+    return Dataset.objects.filter(project=project, name__iexact=name).first()
+
+
+def free_slug(project: Project, name: str) -> str:
+    """Different names may come to the same slug: those in Chinese all do."""
+    base = slugify(name)[:70] or "dataset"
     # `new` is the address of the form.
-    return f"{slug}-1" if slug == "new" else slug
+    taken = {"new", *Dataset.objects.filter(project=project).values_list("slug", flat=True)}
+    numbered = (f"{base}-{number}" for number in itertools.count(2))
+    return next(slug for slug in itertools.chain([base], numbered) if slug not in taken)

@@ -110,3 +110,15 @@ def test_seeding_again_changes_nothing_and_brings_back_nothing_that_was_removed(
     call_command("seed", verbosity=0)
     assert Dataset.objects.count() == 1
     assert Project.objects.count() == 1
+
+
+def test_names_that_come_to_the_same_slug_are_datasets_of_their_own(atlas, bob):
+    names = ("数据集", "另一个", "Tiny one", "Tiny--ONE!", "new")
+    slugs = [register(atlas, name, file(f"by {name}"), bob).dataset.slug for name in names]
+    assert slugs == ["dataset", "dataset-2", "tiny-one", "tiny-one-2", "new-2"]
+
+
+def test_a_name_in_other_letters_is_the_same_dataset(atlas, bob):
+    first = register(atlas, "Prose", file("one"), bob)
+    second = register(atlas, "PROSE", file("two"), bob)
+    assert (second.dataset, second.number) == (first.dataset, 2)
