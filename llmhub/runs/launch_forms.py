@@ -60,7 +60,16 @@ class Start:
         if self.parent:
             initial["dataset"] = self.parent.dataset_version_id
             initial["name"] = _("%(name)s again") % {"name": self.parent.name}
+        else:
+            initial["dataset"] = self.likely_dataset()
         return initial
+
+    def likely_dataset(self) -> int | None:
+        """The one that the project used last, else the longest: it is never too small."""
+        used = self.project.runs.order_by("-pk").values_list("dataset_version", flat=True)
+        versions = DatasetVersion.objects.filter(dataset__project=self.project)
+        longest = versions.order_by("-characters").values_list("pk", flat=True)
+        return used.first() or longest.first()
 
 
 class DatasetField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -160,6 +169,12 @@ class LaunchForm(SpecForm):
     def clean(self) -> dict[str, Any]:
         """The plan has checked the values already, together with the scale."""
         self.blame(self.refusals)
+        version = self.cleaned_data.get("dataset")
+        if self.plan and version:
+            try:
+                launch.check_dataset_size(self.plan.spec, version)
+            except LaunchRefused as refused:
+                self.blame(refused.errors)
         return self.cleaned_data
 
     def launch(self, user: User) -> Run | None:
@@ -197,7 +212,7 @@ class LaunchForm(SpecForm):
 def screen_preset(posted: Mapping[str, Any] | None, known: Mapping[str, Field]) -> dict[str, Any]:
     try:
         preset = json.loads((posted or {}).get("preset", ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(preset, dict):
         return {}

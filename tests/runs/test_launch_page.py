@@ -288,3 +288,23 @@ def test_a_project_without_a_dataset_says_where_to_add_one(as_bob, gpt2):
     page = as_bob.get(NEW).content.decode()
     assert "There is no dataset in this project yet." in page
     assert as_bob.post(NEW, opened(as_bob)).status_code == 422
+
+
+def test_a_dataset_that_is_too_small_is_said_before_the_launch(as_bob, gpt2, dataset, atlas):
+    small = make_dataset_version(atlas, "too small", slug="a-note")
+    plan = as_bob.post(PLAN, opened(as_bob) | {"dataset": small.pk})
+    assert "too small" in plan.content.decode()
+    assert "too small" not in as_bob.post(PLAN, opened(as_bob)).content.decode()
+
+
+def test_the_dataset_offered_first_is_the_longest_then_the_one_used_last(
+    as_bob, gpt2, dataset, atlas
+):
+    shorter = make_dataset_version(atlas, TEXT, slug="a-note")
+    assert opened(as_bob)["dataset"] == str(dataset.pk)
+    make_run(atlas, dataset_version=shorter)
+    assert opened(as_bob)["dataset"] == str(shorter.pk)
+
+
+def test_a_preset_that_is_nested_without_end_is_left_out(as_bob, gpt2, dataset):
+    assert as_bob.post(PLAN, opened(as_bob) | {"preset": "[" * 100_000}).status_code == 200
