@@ -290,7 +290,9 @@ LOGGING = {
     },
     # uvicorn writes each path; through our handler, without the secrets of one-time links.
     "loggers": {
-        name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.access")
+        **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.access")},
+        # Anyone may send a wrong Host; a traceback for each tells the operator nothing.
+        "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL"},
     },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
 }
