@@ -7,13 +7,17 @@ import math
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from llmhub.recipes.templatetags.recipes import power
+
 PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 def compact(value: float | None) -> str:
-    """At most three significant digits and a prefix: 1234567 -> 1.23M."""
+    """At most three significant digits and a prefix: 1234567 -> 1.23M, and 2 × 10¹⁶."""
     if value is None:
         return ""
+    if abs(value) >= 999.5e12:
+        return power(value)
     for size, prefix in PREFIXES:
         if abs(value) >= size * 0.9995:
             return _significant(value / size, 3) + prefix

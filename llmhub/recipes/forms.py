@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -34,8 +35,14 @@ def shown(value: Any) -> str:
         return ""
     if isinstance(value, dict):
         return "\n".join(f"{name} = {share!r}" for name, share in value.items())
-    # 6e-05 is how Python writes it, 6e-5 how people do.
-    return repr(value).replace("e-0", "e-") if isinstance(value, float) else str(value)
+    return shown_float(value) if isinstance(value, float) else str(value)
+
+
+def shown_float(value: float) -> str:
+    """Exact, and small ones as the `value` of a template writes them: 0.0006 as 6e-4."""
+    if value == 0 or not abs(value) < 1e-3:
+        return repr(value)
+    return f"{Decimal(repr(value)).normalize():e}"
 
 
 def typed(field: Field, text: str) -> Any:

@@ -8,7 +8,8 @@ const each = (write, table) => {
 
 test("counts get a prefix and three digits", () => {
   each(compact, [[0, "0"], [7, "7"], [999, "999"], [1000, "1k"], [1234567, "1.23M"],
-    [124_439_808, "124M"], [6.7e9, "6.7B"], [3e12, "3T"], [-2500, "-2.5k"]]);
+    [124_439_808, "124M"], [6.7e9, "6.7B"], [3e12, "3T"], [-2500, "-2.5k"],
+    [999.4e12, "999T"], [2 ** 63, "9.22 × 10¹⁸"], [-2e16, "-2 × 10¹⁶"]]);
 });
 
 test("a count just below a prefix is not written as 1000 of the smaller one", () => {

@@ -11,6 +11,7 @@ from llmhub.recipes.content import load
 from llmhub.recipes.fields import describe
 from llmhub.recipes.forms import editable, read, shown
 from llmhub.recipes.problems import explain
+from llmhub.recipes.templatetags.recipes import value
 
 RECIPES = {content.slug: content.spec for content in load()}
 GPT2 = RECIPES["gpt2-125m"]
@@ -121,3 +122,11 @@ def test_a_wrong_value_is_blamed_on_its_field_with_the_reason(overrides, field, 
     reasons = explain(caught.value, describe(GPT2))
     assert reasons.keys() == {field}
     assert reason in reasons[field][0]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0.0006, "6e-4"), (0.00012, "1.2e-4"), (6e-5, "6e-5"), (0.0, "0.0")]
+)
+def test_a_form_writes_small_numbers_as_the_list_of_changes_does(number, text):
+    assert shown(number) == text
+    assert not number or value(number) == text

@@ -37,7 +37,8 @@ def largest_first(mix: dict[str, float]) -> list[tuple[str, float]]:
 def power(number: float) -> str:
     """1.62 × 10²²: for what no prefix reaches."""
     digits, exponent = f"{number:.2e}".split("e")
-    return f"{number_format(digits)} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
+    short = digits.rstrip("0").rstrip(".")
+    return f"{number_format(short)} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
 
 
 @register.filter

@@ -10,11 +10,18 @@ function significant(value, digits) {
   }).format(value);
 }
 
-// 1234567 -> "1.23M"
+// 1234567 -> "1.23M"; 9.22 × 10¹⁸ for what no prefix reaches.
 export function compact(value) {
   if (value === null || value === undefined) return "";
+  if (Math.abs(value) >= 999.5e12) return powerOfTen(value);
   const [size, prefix] = PREFIXES.find(([size]) => Math.abs(value) >= size * 0.9995) ?? [1, ""];
   return significant(value / size, 3) + prefix;
+}
+
+function powerOfTen(value) {
+  const [mantissa, exponent] = value.toExponential(2).split("e");
+  const raised = [...exponent.slice(1)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("");
+  return `${significant(Number(mantissa), 3)} × 10${raised}`;
 }
 
 // A measured value: from 10,000 on with a prefix, very small ones in powers of ten.
