@@ -34,7 +34,7 @@ class RecipeForm(SpecForm):
         super().__init__(specs.flatten(version.spec), data, initial={"base": version.number})
 
     def changes(self) -> list[Change]:
-        """Against the version the form was opened with; empty while something is wrong."""
+        """Against `version`; empty while something is wrong."""
         if self.spec is None:
             return []
         return difference(self.reference, specs.flatten(specs.dump(self.spec)))
@@ -58,13 +58,16 @@ class RecipeForm(SpecForm):
         return None
 
     def explain(self, conflict: Conflict) -> None:
-        """Nothing typed is lost: the person looks at the other version and saves again, or not."""
+        """Nothing typed is lost: it is held against the other version, to be saved again or not."""
         latest = conflict.latest
+        self.version = latest
+        self.reference = specs.flatten(latest.spec)
         self.add_error(
             None,
             _(
-                "%(person)s saved version %(number)s meanwhile. Your values are still here. "
-                "Save again to make them the version after it, or save them as a new recipe."
+                "%(person)s saved version %(number)s meanwhile. Your values are still here: "
+                "“Changes” shows what they would change of that version. Save again to make "
+                "them the version after it, or save them as a new recipe."
             )
             % {"person": latest.created_by or _("Someone"), "number": latest.number},
         )

@@ -66,6 +66,11 @@ def test_a_version_saved_meanwhile_is_told_and_nothing_typed_is_lost(as_alice, a
     assert 'value="60"' in page
     assert ours.recipe.versions.count() == 2
     assert 'name="base" value="2"' in page
+    assert "each says why" not in page
+    assert 'href="/recipes/ours/?version=2"' in page
+    # What saving again would undo of the other person's version.
+    assert "<del>50</del>" in page
+    assert "<ins>60</ins>" in page
     as_bob.post("/recipes/ours/edit/", posted(ours, base="2") | with_steps(60))
     assert ours.recipe.versions.first().spec["training"]["max_steps"] == 60
 
