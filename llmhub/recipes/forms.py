@@ -154,6 +154,8 @@ def differing(values: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[s
 class SpecForm(forms.Form):
     """The values of a spec as text, against a flattened reference that says what was changed."""
 
+    left_out: frozenset[str] = frozenset()
+
     def __init__(
         self,
         reference: Mapping[str, Any],
@@ -163,10 +165,14 @@ class SpecForm(forms.Form):
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         self.reference = reference
-        self.known = editable(reference)
+        self.known = self.asked(reference)
         self.spec: specs.Spec | None = None
         super().__init__(data, initial={**self.as_initial(values or reference), **(initial or {})})
         self.fields.update({name: form_field(field) for name, field in self.known.items()})
+
+    def asked(self, flat: Mapping[str, Any]) -> dict[str, Field]:
+        """The fields of the form."""
+        return {name: f for name, f in editable(flat).items() if name not in self.left_out}
 
     def as_initial(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {

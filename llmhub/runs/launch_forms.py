@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from llmhub.datasets.models import DatasetVersion
 from llmhub.recipes.estimate import Device
 from llmhub.recipes.fields import Field
-from llmhub.recipes.forms import SpecField, SpecForm, differing, editable, read, shown
+from llmhub.recipes.forms import SpecField, SpecForm, differing, read, shown
 from llmhub.recipes.scales import Scale
 from llmhub.runs import launch
 from llmhub.runs.launch import LaunchRefused, Plan
@@ -84,6 +84,9 @@ class LaunchForm(SpecForm):
     person switches the scale, or when another worker has come since the page was made.
     """
 
+    # A run trains on one dataset: the mix says what the recipe was made for.
+    left_out = frozenset({"data.mix"})
+
     scale = forms.ChoiceField(
         label=gettext_lazy("Scale"), choices=Scale.choices, widget=forms.RadioSelect
     )
@@ -106,7 +109,7 @@ class LaunchForm(SpecForm):
         self.device = launch.device_at_hand()
         self.refusals: dict[str, list[str]] = {}
         recipe = launch.flat(start.version.typed())
-        self.screen = recipe | screen_preset(posted, editable(recipe))
+        self.screen = recipe | screen_preset(posted, self.asked(recipe))
         self.chosen_scale, self.overrides = self.read_wish(posted)
         self.plan = self.make_plan()
         values = launch.flat(self.plan.spec) if self.plan else self.screen
@@ -123,7 +126,7 @@ class LaunchForm(SpecForm):
     def read_wish(self, posted: QueryDict | None) -> tuple[str, dict[str, Any]]:
         if posted is None:
             return self.start.wish(self.device)
-        values = read(editable(self.screen), posted)
+        values = read(self.asked(self.screen), posted)
         return posted.get("scale", ""), differing(values, self.screen)
 
     def make_plan(self) -> Plan | None:
@@ -139,7 +142,7 @@ class LaunchForm(SpecForm):
         assert self.plan is not None
         return {
             name: self.plan.reference[name]
-            for name in editable(self.plan.reference)
+            for name in self.asked(self.plan.reference)
             if name not in self.overrides
         }
 

@@ -172,11 +172,27 @@ def test_wrong_values_are_told_at_their_fields_and_nothing_typed_is_lost(as_bob,
     assert not Run.objects.exists()
 
 
+def test_right_values_say_nothing_of_the_age_of_the_changes(as_bob, gpt2, dataset):
+    assert "As of the last" not in as_bob.post(PLAN, opened(as_bob)).content.decode()
+
+
+def test_the_mix_of_a_recipe_is_not_asked_because_a_run_has_one_dataset(as_bob, gpt2, dataset):
+    llama = NEW.replace("gpt2-125m", "llama-7b")
+    form = opened(as_bob, llama)
+    assert "data.mix" not in form
+    assert as_bob.post(llama, form | {"data.mix": "anything = 1"}).status_code == 302
+    run = Run.objects.get()
+    assert run.overrides == {}
+    assert run.config["data"]["mix"] == run.recipe_version.spec["data"]["mix"]
+
+
 def test_wrong_values_are_told_while_typing(as_bob, gpt2, dataset):
     page = as_bob.post(PLAN, opened(as_bob) | {"model.n_head": "7"}).content.decode()
     assert 'data-error-for="model.n_head"' in page
     assert "divide the width" in page
-    assert "hx-swap-oob" not in page.replace('<span id="preset" hidden hx-swap-oob="true">', "")
+    assert "data-name" not in page
+    assert "As of the last values that were right." in page
+    assert 'id="plan-changes"' not in page
 
 
 @pytest.mark.parametrize("preset", ["", "{", "[1]", '{"training.max_steps": [1], "x": 2}', "null"])
