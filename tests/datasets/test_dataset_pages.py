@@ -97,6 +97,13 @@ def test_a_taken_name_points_to_adding_a_version(as_bob, atlas):
     assert "There is a dataset of this name" in answer.content.decode()
 
 
+def test_a_description_has_an_end(as_bob):
+    answer = as_bob.post("/datasets/new/", upload(description="x" * 5_001))
+    assert answer.status_code == 422
+    assert "at most 5000 characters" in answer.content.decode()
+    assert as_bob.post("/datasets/new/", upload(description="x" * 5_000)).status_code == 302
+
+
 def test_a_new_version_of_a_dataset(as_bob, atlas):
     make_dataset_version(atlas, slug="fables")
     file = {"file": SimpleUploadedFile("text.txt", b"another text")}
