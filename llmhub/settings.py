@@ -39,6 +39,15 @@ def env_bool(name: str, default: bool = False) -> bool:
     raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
 
 
+def folders(name: str) -> list[Path]:
+    """Absolute folders, separated by colons as in PATH."""
+    found = [Path(folder) for folder in env(name).split(":") if folder]
+    for folder in found:
+        if not folder.is_absolute() or not folder.is_dir():
+            raise ImproperlyConfigured(f"{name} must name existing folders, not {str(folder)!r}.")
+    return found
+
+
 HUB_DATA = Path(env("HUB_DATA", str(BASE_DIR / "var"))).resolve()
 HUB_HOST = env("HUB_HOST", "127.0.0.1")
 HUB_PORT = env_int("HUB_PORT", 8000)
@@ -109,6 +118,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "llmhub.accounts",
+    "llmhub.jobs",
     "llmhub.recipes",
     "llmhub.datasets",
     "llmhub.runs",
@@ -267,7 +277,26 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-DATASET_MAX_BYTES = env_int("DATASET_MAX_BYTES", 2**30)
+# Datasets: what one registration may bring. Files are read as streams: none of it costs memory.
+DATASET_MAX_BYTES = env_int("DATASET_MAX_BYTES", 100 * 2**30)
+DATASET_MAX_ROWS = env_int("DATASET_MAX_ROWS", 100_000_000)
+DATASET_MAX_ROW_BYTES = env_int("DATASET_MAX_ROW_BYTES", 16 * 2**20)
+DATASET_MAX_EXPANDED_BYTES = env_int("DATASET_MAX_EXPANDED_BYTES", 400 * 2**30)
+# Folders of the workers' machines from which people may register data.
+DATA_ROOTS = folders("DATA_ROOTS")
+# Countries whose telephone numbers reports know without an international prefix.
+PHONE_REGIONS = [region for region in env("PHONE_REGIONS", "US,GB,FR,DE").split(",") if region]
+
+# Jobs: long work in a process of its own. Which app does what before and after it.
+JOB_KINDS = {
+    "dataset.fetch": "llmhub.datasets.jobs.Fetch",
+    "dataset.check": "llmhub.datasets.jobs.Check",
+    "dataset.import": "llmhub.datasets.jobs.Read",
+    "dataset.report": "llmhub.datasets.jobs.Measure",
+    "dataset.tokenize": "llmhub.datasets.jobs.Tokenize",
+    "dataset.derive": "llmhub.datasets.jobs.Derive",
+}
+JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 
 # Runs. A supervisor renews its lease with every heartbeat; a run whose lease ran out is
 # unreachable, and lost when nothing was heard of it for LOST_AFTER.

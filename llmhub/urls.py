@@ -18,6 +18,7 @@ handler500 = "llmhub.api.errors.server_error"
 urlpatterns = [
     path("", include("llmhub.dashboard.urls")),
     path("", include("llmhub.accounts.urls")),
+    path("", include("llmhub.jobs.urls")),
     path("", include("llmhub.recipes.urls")),
     path("", include("llmhub.datasets.urls")),
     path("", include("llmhub.runs.urls")),

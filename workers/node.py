@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.models import Worker
-from workers import devices, launcher
+from workers import devices, jobs, launcher
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,7 @@ class Agent(threading.Thread):
             Chore(register, every=BEAT_SECONDS),
             Chore(launcher.adopt_orphans, every=ADOPT_SECONDS),
             Chore(claim_runs, every=CLAIM_SECONDS),
+            Chore(jobs.fill_slots, every=CLAIM_SECONDS),
         ]
         tend_until(self._over, chores)
 

@@ -7,13 +7,19 @@ from typing import Any
 from celery.signals import worker_init, worker_shutting_down
 
 from llmhub.celery import app
-from workers import node, probing
+from workers import jobs, node, probing
 
 
 @app.task(name="workers.tasks.claim_runs")
 def claim_runs() -> None:
     """Takes queued runs as long as this machine has free slots. Twice is as good as once."""
     node.claim_runs()
+
+
+@app.task(name="workers.tasks.run_jobs")
+def run_jobs() -> None:
+    """Starts waiting jobs as long as this machine has room. Twice is as good as once."""
+    jobs.fill_slots()
 
 
 @app.task(name="workers.tasks.probe")
@@ -28,3 +34,4 @@ def start_agent(**_: Any) -> None:
     agent = node.Agent()
     agent.start()
     worker_shutting_down.connect(lambda **_: agent.stop(), weak=False)
+    worker_shutting_down.connect(lambda **_: jobs.stop(), weak=False)

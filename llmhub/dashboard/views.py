@@ -13,7 +13,7 @@ from llmhub.accounts.decorators import project_required
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.requests import HubRequest, ProjectRequest
 from llmhub.dashboard import comparison, runs_table, summary
-from llmhub.runs.live import project_topic
+from llmhub.jobs.live import project_topic
 from llmhub.runs.page import metric_titles
 from llmhub.runs.states import State
 

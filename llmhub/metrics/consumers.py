@@ -61,7 +61,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self._leave(named & self.topics)
 
     async def live_message(self, event: dict[str, Any]) -> None:
-        """From `runs.live.publish`, by way of Redis."""
+        """From `jobs.live.publish`, by way of Redis."""
         await self._tell(event["message"])
 
     async def _watch(self, named: set[str]) -> None:

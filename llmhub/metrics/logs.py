@@ -8,8 +8,9 @@ from typing import TypedDict
 from django.db import transaction
 from django.db.models import QuerySet
 
+from llmhub.jobs.live import publish
 from llmhub.metrics.models import LogChunk
-from llmhub.runs import live
+from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Run
 
 # One answer; whole chunks, so it may be exceeded by a part of one.
@@ -74,7 +75,7 @@ def _store(attempt: Attempt, offset: int, end: int, text: str) -> None:
         "end": end,
         "text": text,
     }
-    live.publish(live.run_topic(attempt.run_id), message)
+    publish(run_topic(attempt.run_id), message)
 
 
 def window(

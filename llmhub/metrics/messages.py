@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict
 
+from llmhub.jobs import live
 from llmhub.metrics import wire
 from llmhub.metrics.codec import Points
 from llmhub.metrics.models import Series, Stream
 from llmhub.metrics.wire import Columns, Value
-from llmhub.runs import live
+from llmhub.runs.live import run_topic
 from llmhub.runs.models import Run
 
 # A larger batch is announced without its columns, and pages fetch it.
@@ -46,7 +47,7 @@ def publish(run: Run, stream: Stream, points: Points, rows: Mapping[str, Series]
     }
     if len(points) * (len(points.series) + 2) <= MAX_VALUES:
         message["columns"] = wire.write(points)
-    live.publish(live.run_topic(run.pk), dict(message))
+    live.publish(run_topic(run.pk), dict(message))
     last = {name: row.last for name, row in rows.items() if row.last is not None}
     if last:
         summary: SummaryMessage = {

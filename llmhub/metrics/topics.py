@@ -11,9 +11,10 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.utils.crypto import constant_time_compare
 
 from llmhub.accounts.models import Project, User
+from llmhub.jobs.models import Job
 from llmhub.runs.models import Run
 
-NUMBERED = re.compile(r"(run|project)\.([1-9][0-9]{0,17})\Z", re.ASCII)
+NUMBERED = re.compile(r"(run|project|job)\.([1-9][0-9]{0,17})\Z", re.ASCII)
 PROBE = re.compile(r"probe\.[0-9a-f]{64}\Z")
 
 
@@ -25,11 +26,14 @@ def allowed(session_key: str | None, topics: Iterable[str]) -> set[str]:
         return set()
     numbered = [match for topic in topics if (match := NUMBERED.match(topic))]
     runs = {int(match[2]) for match in numbered if match[1] == "run"}
+    jobs = {int(match[2]) for match in numbered if match[1] == "job"}
     projects = {int(match[2]) for match in numbered if match[1] == "project"}
     visible_runs = Run.objects.visible_to(user).filter(pk__in=runs)
+    visible_jobs = Job.objects.visible_to(user).filter(pk__in=jobs)
     visible_projects = Project.objects.visible_to(user).filter(pk__in=projects)
     return {
         *(f"run.{pk}" for pk in visible_runs.values_list("pk", flat=True)),
+        *(f"job.{pk}" for pk in visible_jobs.values_list("pk", flat=True)),
         *(f"project.{pk}" for pk in visible_projects.values_list("pk", flat=True)),
         # A probe tells how much memory a config needs, and its name is the hash of the config.
         *(topic for topic in topics if PROBE.match(topic)),

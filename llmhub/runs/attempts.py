@@ -13,9 +13,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
-from llmhub.runs import outbox
 from llmhub.runs.causes import NEVER_STARTED
-from llmhub.runs.claim import LEASE
+from llmhub.runs.claim import LEASE, enqueue_claim
 from llmhub.runs.models import Attempt, Run
 from llmhub.runs.states import Outcome, State, Want
 from llmhub.runs.transitions import lock, move
@@ -140,4 +139,4 @@ def wish(state: State, how: End) -> dict[str, Any]:
 def wake_next() -> None:
     """A slot is free again."""
     if Run.objects.filter(state=State.QUEUED).exists():
-        outbox.enqueue_claim()
+        enqueue_claim()

@@ -12,8 +12,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field
 
+from llmhub.jobs.live import publish
 from llmhub.lib import manifest
-from llmhub.runs.live import publish, run_topic
+from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Checkpoint, Run
 from llmhub.runs.transitions import lock
 

@@ -10,15 +10,22 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from llmhub.accounts.models import hash_secret, new_secret
-from llmhub.runs import outbox
-from llmhub.runs.models import Attempt, Dispatch, Run, Worker
+from llmhub.jobs import outbox
+from llmhub.jobs.models import Dispatch
+from llmhub.runs.models import Attempt, Run, Worker
 from llmhub.runs.states import State, Want
 from llmhub.runs.transitions import move
 
+CLAIM = "workers.tasks.claim_runs"
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 # A run that nobody took for so long may have been forgotten by Redis.
 FORGOTTEN_AFTER = timedelta(seconds=5)
 REMIND_EVERY = timedelta(seconds=15)
+
+
+def enqueue_claim() -> Dispatch:
+    """Wakes one worker: there may be a run to claim."""
+    return outbox.enqueue(CLAIM, [])
 
 
 @transaction.atomic
@@ -60,10 +67,10 @@ def oldest_queued() -> Run | None:
 def remind() -> bool:
     """Dispatches again when a run waits although a worker has room: the message was lost."""
     forgotten = Run.objects.filter(state=State.QUEUED, queued_at__lt=Now() - FORGOTTEN_AFTER)
-    reminded = Dispatch.objects.filter(task=outbox.CLAIM, created_at__gt=Now() - REMIND_EVERY)
+    reminded = Dispatch.objects.filter(task=CLAIM, created_at__gt=Now() - REMIND_EVERY)
     if reminded.exists() or not forgotten.exists():
         return False
     if not Worker.objects.alive().with_free_slot().exists():
         return False
-    outbox.enqueue_claim()
+    enqueue_claim()
     return True

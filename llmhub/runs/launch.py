@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from llmhub.datasets.models import Kind
 from llmhub.recipes import scales, specs
 from llmhub.recipes.changes import Change, difference
 from llmhub.recipes.estimate import Device, Estimate, estimate
@@ -23,7 +24,8 @@ from llmhub.recipes.fields import KIND, describe
 from llmhub.recipes.problems import explain
 from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec
-from llmhub.runs import outbox, transitions
+from llmhub.runs import transitions
+from llmhub.runs.claim import enqueue_claim
 from llmhub.runs.models import Run, Worker
 from llmhub.runs.states import State
 
@@ -161,7 +163,7 @@ def launch(
     """
     check_subject(project, recipe_version, dataset_version, parent)
     planned = plan(recipe_version, scale, overrides, device_at_hand())
-    check_dataset_size(planned.spec, dataset_version)
+    check_dataset(planned.spec, dataset_version)
     wish = Run(
         project=project,
         name=checked_name(name) or default_name(recipe_version, scale),
@@ -188,7 +190,7 @@ def queue_once(wish: Run) -> Run:
     try:
         with transaction.atomic():
             wish.save()
-            outbox.enqueue_claim()
+            enqueue_claim()
             transitions.announce(wish)
     except IntegrityError:
         # The same key came twice at the same moment: the other one has won.
@@ -259,11 +261,31 @@ def default_name(recipe_version: RecipeVersion, scale: str) -> str:
     return f"{recipe_version.recipe.slug} {scale}"
 
 
+def check_dataset(spec: specs.Spec, version: DatasetVersion) -> None:
+    check_dataset_kind(spec, version)
+    check_dataset_size(spec, version)
+
+
+def check_dataset_kind(spec: specs.Spec, version: DatasetVersion) -> None:
+    if version.kind in spec.learns_from:
+        return
+    wanted = " / ".join(str(Kind(kind).label) for kind in spec.learns_from)
+    raise LaunchRefused(
+        {
+            "dataset": [
+                _("This recipe learns from “%(wanted)s”, and %(dataset)s holds “%(kind)s”.")
+                % {"wanted": wanted, "dataset": version, "kind": version.get_kind_display()}
+            ]
+        }
+    )
+
+
 def check_dataset_size(spec: specs.Spec, version: DatasetVersion) -> None:
     """Refuses what holds no whole sequence; no tokenizer makes more tokens than bytes."""
     if not isinstance(spec, PretrainSpec):
         return
-    units = version.characters if spec.data.tokenizer == "characters" else version.bytes
+    is_by_character = spec.data.tokenizer == "characters"
+    units = version.characters if is_by_character else version.most_text_bytes()
     smaller = min(spec.data.validation_share, 1 - spec.data.validation_share)
     # One more token than the context: each position predicts the next.
     needed = spec.model.context_length + 1

@@ -67,9 +67,8 @@ class Start:
     def likely_dataset(self) -> int | None:
         """The one that the project used last, else the longest: it is never too small."""
         used = self.project.runs.order_by("-pk").values_list("dataset_version", flat=True)
-        versions = DatasetVersion.objects.filter(dataset__project=self.project)
-        longest = versions.order_by("-characters").values_list("pk", flat=True)
-        return used.first() or longest.first()
+        longest = usable(self).order_by("-characters").values_list("pk", flat=True)
+        return used.filter(dataset_version__in=usable(self)).first() or longest.first()
 
 
 class DatasetField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -175,7 +174,7 @@ class LaunchForm(SpecForm):
         version = self.cleaned_data.get("dataset")
         if self.plan and version:
             try:
-                launch.check_dataset_size(self.plan.spec, version)
+                launch.check_dataset(self.plan.spec, version)
             except LaunchRefused as refused:
                 self.blame(refused.errors)
         return self.cleaned_data
@@ -222,9 +221,16 @@ def screen_preset(posted: Mapping[str, Any] | None, known: Mapping[str, Field]) 
     return {name: value for name, value in preset.items() if name in known}
 
 
+def usable(start: Start) -> QuerySet[DatasetVersion]:
+    """The versions whose rows are what the recipe learns from; benchmarks are for measuring."""
+    kinds = start.version.typed().learns_from
+    versions = DatasetVersion.objects.filter(dataset__project=start.project, kind__in=kinds)
+    return versions.exclude(dataset__is_benchmark=True)
+
+
 def choices_of(start: Start) -> QuerySet[DatasetVersion]:
     """The newest version of each dataset, and the one that the parent run used."""
-    versions = DatasetVersion.objects.filter(dataset__project=start.project)
+    versions = usable(start)
     newest = versions.order_by("dataset_id", "-number").distinct("dataset_id").values("pk")
     chosen = versions.filter(pk__in=newest)
     if start.parent:

@@ -214,23 +214,6 @@ class Checkpoint(models.Model):
         ]
 
 
-class Dispatch(models.Model):
-    """The outbox: a task to be sent, written in the transaction that made it necessary."""
-
-    task = models.CharField(max_length=100)
-    args = models.JSONField(default=list)
-    queue = models.CharField(max_length=100, default="runs")
-    created_at = models.DateTimeField(default=timezone.now)
-    relayed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = [
-            models.Index(
-                fields=["id"], name="dispatch_waiting", condition=models.Q(relayed_at=None)
-            )
-        ]
-
-
 class Probe(models.Model):
     """The measured need of one spec on one kind of device, by the hash of both: bytes per device
     and where they go."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import QuerySet
 
-from llmhub.runs import outbox
+from llmhub.runs.claim import enqueue_claim
 from llmhub.runs.models import Run
 from llmhub.runs.states import ACTIVE, State, Want
 from llmhub.runs.transitions import announce
@@ -42,7 +42,7 @@ def resume_all() -> int:
         *change(paused.filter(state__in=ACTIVE, want=Want.PAUSE), **wish),
     ]
     if changed:
-        outbox.enqueue_claim()
+        enqueue_claim()
     return len(changed)
 
 

@@ -15,11 +15,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from llmhub.jobs import outbox
+from llmhub.jobs.live import publish
 from llmhub.recipes import specs
 from llmhub.recipes.estimate import Device, micro_batches_per_step
 from llmhub.recipes.specs import Data, PretrainSpec, Runtime, change
-from llmhub.runs import outbox
-from llmhub.runs.live import probe_topic, publish
+from llmhub.runs.live import probe_topic
 from llmhub.runs.models import Probe, Worker
 
 TASK = "workers.tasks.probe"

@@ -6,7 +6,7 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from llmhub.runs import outbox
+from llmhub.runs.claim import enqueue_claim
 from llmhub.runs.models import Run
 from llmhub.runs.states import State, Want
 from llmhub.runs.transitions import announce, lock, move
@@ -68,7 +68,7 @@ def resume(run: Run) -> Effect:
         ask(run, **wish)
         return Effect.GOING_ON
     move(run, State.QUEUED, queued_at=Now(), cause="", message="", **wish)
-    outbox.enqueue_claim()
+    enqueue_claim()
     return Effect.QUEUED
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from llmhub.runs.live import project_topic, publish, run_topic
+from llmhub.jobs.live import project_topic, publish
+from llmhub.runs.live import run_topic
 from llmhub.runs.models import Run
 from llmhub.runs.states import TERMINAL, State, may_follow
 

@@ -15,7 +15,8 @@ from tests.factories import make_run
 print(make_run(Project.objects.first(), State.SUCCEEDED, name="over").pk)
 """
 PUBLISH = """
-from llmhub.runs.live import project_topic, publish, run_topic
+from llmhub.jobs.live import project_topic, publish
+from llmhub.runs.live import run_topic
 from llmhub.runs.models import Run
 run = Run.objects.get(pk={run_id})
 run.name = {name!r}

@@ -6,9 +6,10 @@ from channels.layers import get_channel_layer
 from django.test import Client
 
 from llmhub.accounts.models import Membership, Role
+from llmhub.jobs import live
 from llmhub.metrics import consumers, ingest, logs
 from llmhub.metrics.consumers import LiveConsumer
-from llmhub.runs import live
+from llmhub.runs.live import run_topic
 from tests.factories import join, make_attempt, make_project, make_run, make_user
 from tests.sockets import Socket
 
@@ -89,7 +90,7 @@ async def test_a_page_of_another_site_is_not_let_in(alice):
 
 
 async def test_new_points_reach_a_page_that_watches_the_run(page, run):
-    topic = live.run_topic(run.pk)
+    topic = run_topic(run.pk)
     assert await page.watch(topic) == {"type": "watching", "topics": [topic], "refused": []}
     await add_points(run, [3.5, "NaN"])
     assert await page.hear() == {
@@ -108,7 +109,7 @@ async def test_new_points_reach_a_page_that_watches_the_run(page, run):
 
 
 async def test_a_large_batch_is_announced_without_its_points(page, run):
-    await page.watch(live.run_topic(run.pk))
+    await page.watch(run_topic(run.pk))
     await add_points(run, [1.0] * 5000)
     assert "columns" not in await page.hear()
 
@@ -124,7 +125,7 @@ async def test_the_project_hears_the_newest_values_at_most_once_a_second(page, r
 
 
 async def test_the_log_reaches_a_page_that_watches_the_run(page, run):
-    await page.watch(live.run_topic(run.pk))
+    await page.watch(run_topic(run.pk))
     attempt, _ = await in_thread(make_attempt)(run)
     await in_thread(logs.append)(attempt, 0, "step 1\n")
     message = await page.hear()
@@ -136,7 +137,7 @@ async def test_a_stranger_hears_nothing_of_a_run(run, project):
     charlie = await sync_to_async(make_user)("charlie@example.com")
     page = await sync_to_async(Page)(charlie)
     await page.open()
-    topics = [live.run_topic(run.pk), live.project_topic(project.pk)]
+    topics = [run_topic(run.pk), live.project_topic(project.pk)]
     answer = await page.watch(*topics)
     assert (answer["topics"], set(answer["refused"])) == ([], set(topics))
     await add_points(run, [1.0])
@@ -158,7 +159,7 @@ async def test_a_topic_that_cannot_be_is_refused(page, topic):
 
 
 async def test_a_page_that_stopped_watching_hears_no_more(page, run):
-    topic = live.run_topic(run.pk)
+    topic = run_topic(run.pk)
     await page.watch(topic)
     await page.tell({"type": "unwatch", "topics": [topic]})
     await page.watch(PROBE)
@@ -200,7 +201,7 @@ def often(monkeypatch):
 
 
 async def test_who_leaves_the_project_hears_no_more(often, page, run, alice):
-    topic = live.run_topic(run.pk)
+    topic = run_topic(run.pk)
     await page.watch(topic)
     await sync_to_async(Membership.objects.all().delete)()
     assert await page.hear() == {"type": "watching", "topics": [], "refused": [topic]}
@@ -229,6 +230,6 @@ async def test_who_is_no_longer_signed_in_hears_no_more(often, page, alice, end)
 async def test_a_page_that_is_closed_leaves_nothing_behind(alice, run):
     page = await sync_to_async(Page)(alice)
     await page.open()
-    await page.watch(live.run_topic(run.pk))
+    await page.watch(run_topic(run.pk))
     await page.close()
     assert not get_channel_layer().groups

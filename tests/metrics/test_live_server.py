@@ -15,8 +15,9 @@ from websockets.typing import Origin
 
 from llmhub.asgi import application
 from llmhub.client import Client
+from llmhub.jobs.live import publish
 from llmhub.metrics import query
-from llmhub.runs import live
+from llmhub.runs.live import run_topic
 from tests.factories import join, make_attempt, make_project, make_run, make_user
 from tests.waiting import until
 
@@ -57,7 +58,7 @@ def page(hub, run):
             origin = Origin(f"http://{hub}")
             socket = connect(f"ws://{hub}/ws/live/", origin=origin, additional_headers=headers)
             opened = open_pages.enter_context(socket)
-            opened.send(json.dumps({"type": "watch", "topics": [live.run_topic(run.pk)]}))
+            opened.send(json.dumps({"type": "watch", "topics": [run_topic(run.pk)]}))
             assert json.loads(opened.recv())["topics"]
             return opened
 
@@ -100,8 +101,8 @@ def test_a_page_that_does_not_read_is_cut_off_and_the_others_are_not(run, page):
     reader.start()
     for _ in range(300):
         # Random, for the socket compresses.
-        live.publish(live.run_topic(run.pk), {"type": "log", "text": token_hex(50_000)})
-    live.publish(live.run_topic(run.pk), {"type": "log", "text": "last"})
+        publish(run_topic(run.pk), {"type": "log", "text": token_hex(50_000)})
+    publish(run_topic(run.pk), {"type": "log", "text": "last"})
     reader.join()
     assert len(heard) == 301
     # What lay in the sockets' own buffers is still read, then the line is dead.

@@ -4,8 +4,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from llmhub.jobs.models import Dispatch
 from llmhub.runs import services
-from llmhub.runs.models import Attempt, Checkpoint, Dispatch
+from llmhub.runs.models import Attempt, Checkpoint
 from llmhub.runs.states import Outcome, State, Want
 from tests.factories import make_attempt, make_run
 

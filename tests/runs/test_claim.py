@@ -6,9 +6,10 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from llmhub.accounts.models import hash_secret
+from llmhub.jobs.models import Dispatch
 from llmhub.runs import services
 from llmhub.runs.claim import claim, remind
-from llmhub.runs.models import Attempt, Dispatch, Run, Worker
+from llmhub.runs.models import Attempt, Run, Worker
 from llmhub.runs.states import State
 from tests.accounts.racing import at_once
 from tests.factories import make_attempt, make_run

@@ -3,12 +3,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from llmhub.jobs.models import Dispatch
 from llmhub.recipes import services, specs
 from llmhub.recipes.models import RecipeVersion
 from llmhub.recipes.scales import Scale
 from llmhub.runs import launch
 from llmhub.runs.launch import LaunchRefused, Plan
-from llmhub.runs.models import Dispatch, Run, Worker
+from llmhub.runs.models import Run, Worker
 from llmhub.runs.states import State
 from tests.accounts.racing import at_once
 from tests.factories import (

@@ -4,9 +4,10 @@ import re
 import pytest
 
 from llmhub.accounts.models import Role
+from llmhub.jobs.models import Dispatch
 from llmhub.recipes import services
 from llmhub.recipes.models import RecipeVersion
-from llmhub.runs.models import Dispatch, Probe, Run, Worker
+from llmhub.runs.models import Probe, Run, Worker
 from tests.accounts.conftest import signed_in
 from tests.factories import (
     TEXT,

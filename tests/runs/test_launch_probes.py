@@ -3,11 +3,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from llmhub.jobs.models import Dispatch
 from llmhub.recipes import specs
 from llmhub.recipes.content import load
 from llmhub.recipes.estimate import Device
 from llmhub.runs import probes
-from llmhub.runs.models import Dispatch, Probe, Worker
+from llmhub.runs.models import Probe, Worker
 from tests.accounts.racing import at_once
 
 GPT2 = next(content.spec for content in load() if content.slug == "gpt2-125m")

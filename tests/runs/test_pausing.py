@@ -6,9 +6,10 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from llmhub.jobs.models import Dispatch
 from llmhub.runs import attempts, services
 from llmhub.runs.attempts import End
-from llmhub.runs.models import Dispatch, Run
+from llmhub.runs.models import Run
 from llmhub.runs.pausing import pause_all, resume_all
 from llmhub.runs.states import Outcome, State, Want
 from tests.factories import make_attempt, make_run

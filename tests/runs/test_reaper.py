@@ -3,8 +3,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from llmhub.jobs.models import Dispatch
 from llmhub.runs import attempts, reaper, services
-from llmhub.runs.models import Attempt, Checkpoint, Dispatch
+from llmhub.runs.models import Attempt, Checkpoint
 from llmhub.runs.reaper import LOST_AFTER, START_WITHIN, reap
 from llmhub.runs.states import Outcome, State
 from tests.factories import make_attempt, make_run

@@ -1,8 +1,9 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from llmhub.jobs.models import Dispatch
 from llmhub.runs import services
-from llmhub.runs.models import Dispatch, Run
+from llmhub.runs.models import Run
 from llmhub.runs.services import Effect
 from llmhub.runs.states import ACTIVE, TERMINAL, State, Want
 from llmhub.runs.transitions import move

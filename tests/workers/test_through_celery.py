@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from llmhub.jobs.models import Dispatch
 from llmhub.metrics.models import Series
-from llmhub.runs import outbox
-from llmhub.runs.models import Dispatch, Worker
+from llmhub.runs.claim import CLAIM
+from llmhub.runs.models import Worker
 from llmhub.runs.states import State
 from tests.factories import make_project, make_run
 from tests.house import NODE, House, await_state
@@ -24,7 +25,7 @@ def house(tmp_path):
 
 def test_a_run_trains_to_its_end_although_its_message_came_twice(house):
     run = make_run(make_project())
-    messages = [Dispatch.objects.create(task=outbox.CLAIM) for _ in range(2)]
+    messages = [Dispatch.objects.create(task=CLAIM) for _ in range(2)]
     house.start()
 
     await_state(run, State.SUCCEEDED)
@@ -53,7 +54,7 @@ def test_without_a_message_and_without_redis_the_agent_finds_the_run(house):
 
 
 def test_housekeeping_sends_what_waits_and_ends_when_asked(house):
-    Dispatch.objects.create(task=outbox.CLAIM)
+    Dispatch.objects.create(task=CLAIM)
     house.start("valkey", "housekeeping")
     until(lambda: Dispatch.objects.get().relayed_at)
 

@@ -1,5 +1,5 @@
 // A part of a page that is fetched again when a message of `data-types` arrives on `data-topics`.
-// With data-watch only when that field of the message (of the same run) has another value than before.
+// With data-watch only when that field of the message (of the same run or job) has another value than before.
 import { Refresher } from "../lib/refresher.js";
 import { watch } from "../live.js";
 import { refreshPart } from "../page-part.js";
@@ -37,8 +37,9 @@ class LiveFragment extends HTMLElement {
 
   isNew(message) {
     const value = message[this.field];
-    const changed = this.known.get(message.run) !== value;
-    this.known.set(message.run, value);
+    const of = message.run ?? message.job;
+    const changed = this.known.get(of) !== value;
+    this.known.set(of, value);
     return changed;
   }
 }

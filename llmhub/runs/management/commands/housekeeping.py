@@ -11,7 +11,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from llmhub.runs import claim, outbox, reaper
+from llmhub.jobs import lifecycle as jobs
+from llmhub.jobs import outbox
+from llmhub.runs import claim, reaper
 from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.listening import Ears
 
@@ -22,6 +24,7 @@ def chores() -> list[Chore]:
         Chore(outbox.relay, every=1),
         Chore(lambda: reaper.reap(ears.heard_for()), every=3),
         Chore(claim.remind, every=5),
+        Chore(jobs.tend, every=5),
         Chore(outbox.tidy, every=600),
     ]
 

@@ -3,7 +3,7 @@
 A dispatch is written in the transaction that makes it necessary, so neither can exist without
 the other. It is sent right after the commit, and again by `manage.py housekeeping` until that
 worked. A message may arrive twice or, when Redis forgets, never: a claim is harmless when there
-is nothing to claim, and queued runs are found by polling too.
+is nothing to claim, and what is queued is found by polling too.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from llmhub.celery import app
-from llmhub.runs.models import Dispatch
+from llmhub.jobs.models import Dispatch
 
 logger = logging.getLogger(__name__)
 
-CLAIM = "workers.tasks.claim_runs"
 # A request that finds Redis dead goes on after this time; housekeeping sends later.
 PATIENCE = {"max_retries": 0, "socket_connect_timeout": 1, "socket_timeout": 2}
 KEEP_RELAYED = timedelta(hours=1)
@@ -35,11 +34,6 @@ def enqueue(task: str, args: list[Any], queue: str = "runs") -> Dispatch:
     dispatch = Dispatch.objects.create(task=task, args=args, queue=queue)
     transaction.on_commit(lambda: _relay_now(dispatch.pk))
     return dispatch
-
-
-def enqueue_claim() -> Dispatch:
-    """Wakes one worker: there may be a run to claim."""
-    return enqueue(CLAIM, [])
 
 
 def relay() -> int:

@@ -7,8 +7,8 @@ from django.utils import timezone
 from redis import Redis
 
 from llmhub.celery import app
-from llmhub.runs import outbox
-from llmhub.runs.models import Dispatch
+from llmhub.jobs import outbox
+from llmhub.jobs.models import Dispatch
 from tests.accounts.racing import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
