@@ -1,0 +1,312 @@
+"""Why data cannot be used: a code with values, which pages say in the language of their reader."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llmhub.lib.i18n import gettext_noop as _
+
+MAX_CHARACTERS = 200  # of one value
+# Control characters, and halves of pairs that no encoding can write.
+UNPRINTABLE = ("Cc", "Cs")
+
+Value = str | int | float
+
+
+class Problem(ValueError):
+    """Data that a person can mend: what is wrong, and in `file`, `line` or `row` where it is."""
+
+    def __init__(self, code: str, /, **values: Value) -> None:
+        self.code = code
+        self.values: dict[str, Value] = {name: short(value) for name, value in values.items()}
+        super().__init__(explain(code, self.values)[0])
+
+    def at(self, /, **place: Value) -> Problem:
+        """The same, with the place where it was found."""
+        return Problem(self.code, **{**self.values, **place})
+
+    def as_json(self) -> dict[str, Any]:
+        return {"code": self.code, "values": self.values}
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+    advice: str = ""
+
+
+def explain(
+    code: str, values: Mapping[str, Value], translate: Callable[[str], str] = str
+) -> tuple[str, str]:
+    """What happened, with its place in front, and what to do about it (possibly nothing)."""
+    text = translate(TEXTS[code].text) % values
+    place = _place(values)
+    if place:
+        text = translate(place) % values + ": " + text
+    return text, translate(TEXTS[code].advice) if TEXTS[code].advice else ""
+
+
+def short(value: Value) -> Value:
+    """A value as a page can show it and a database can keep it."""
+    if not isinstance(value, str):
+        return value
+    printable = "".join(
+        "\ufffd" if unicodedata.category(character) in UNPRINTABLE else character
+        for character in value[:MAX_CHARACTERS]
+    )
+    return printable if len(value) <= MAX_CHARACTERS else printable[:-1] + "…"
+
+
+def _place(values: Mapping[str, Value]) -> str:
+    if "file" not in values:
+        return ""
+    return _LINE if "line" in values else _ROW if "row" in values else _FILE
+
+
+_FILE = "%(file)s"
+_LINE = _("%(file)s, line %(line)s")
+_ROW = _("%(file)s, row %(row)s")
+
+TEXTS: dict[str, Text] = {
+    # Files
+    "unreadable": Text(_("The file cannot be read: %(reason)s.")),
+    "changed_on_disk": Text(
+        _(
+            "The file is not the one that was registered: its SHA-256 is %(found)s, "
+            "and %(expected)s was expected."
+        ),
+        _("Register the data again."),
+    ),
+    "truncated": Text(
+        _("The compressed file ends in the middle."),
+        _("Copy or upload it again; its transfer was probably cut off."),
+    ),
+    "damaged_archive": Text(
+        _("The file cannot be decompressed: %(detail)s."),
+        _("Copy or upload it again, or compress it again with gzip or zstd."),
+    ),
+    "too_large_expanded": Text(
+        _("The file has more than %(limit)s bytes when it is decompressed."),
+        _("Divide it, or ask whoever runs this hub for a higher limit."),
+    ),
+    "expands_too_much": Text(
+        _("The file expands to more than %(ratio)s times its size, as an archive bomb does."),
+        _("If that is meant, add the file without compression."),
+    ),
+    "is_archive": Text(
+        _("The file is an archive (%(found)s), and only the files in it are data."),
+        _("Unpack it first. A single file may be compressed with gzip or zstd."),
+    ),
+    "binary": Text(
+        _("The file has bytes that no text has: %(found)s."),
+        _("Save it as text in UTF-8, JSON lines, CSV, TSV or Parquet."),
+    ),
+    "utf16": Text(
+        _("The file is encoded in %(found)s."),
+        _("Save it as UTF-8 and add it again."),
+    ),
+    "not_utf8": Text(
+        _("Byte %(byte)s of the line (%(found)s) is not UTF-8."),
+        _(
+            "Save the file as UTF-8; or, if it comes from an older Windows program and shows "
+            "the right letters there, choose the encoding Windows-1252."
+        ),
+    ),
+    "not_cp1252": Text(
+        _("Byte %(byte)s of the line (%(found)s) is no character of Windows-1252."),
+        _("Choose the encoding UTF-8, or save the file as UTF-8."),
+    ),
+    "no_rows": Text(
+        _("The file has no rows that can be used."),
+        _("Leave the file out, or see whether it is the right one."),
+    ),
+    "no_files": Text(_("There is no data file to read.")),
+    "mixed_formats": Text(
+        _("The file is %(found)s, and the first one is %(expected)s."),
+        _("Put files of one format into a dataset."),
+    ),
+    "unknown_format": Text(
+        _("The name does not say what the file is."),
+        _("Give it the ending .txt, .md, .jsonl, .csv, .tsv or .parquet, then .gz or .zst."),
+    ),
+    "compressed_parquet": Text(
+        _("The Parquet file is compressed once more."),
+        _("Decompress it: Parquet files are compressed inside."),
+    ),
+    "only_text": Text(
+        _("A text file has no columns: it can only be read as plain text."),
+        _("Save the data as JSON lines, CSV, TSV or Parquet to have columns."),
+    ),
+    # Rows
+    "row_too_long": Text(
+        _("The row is longer than %(limit)s bytes."),
+        _("See whether line breaks are missing, or leave bad rows out."),
+    ),
+    "too_many_rows": Text(
+        _("The data have more than %(limit)s rows."),
+        _("Divide them into several datasets, or ask for a higher limit."),
+    ),
+    "json_array": Text(
+        _("The file is one JSON array."),
+        _("Save it as JSON lines: one object a line, without brackets and commas around them."),
+    ),
+    "not_json": Text(
+        _("The line is not JSON: %(detail)s."),
+        _("Each line must be one JSON object of its own."),
+    ),
+    "not_object": Text(
+        _("The line is JSON, but no object."),
+        _('Each line must be one JSON object, such as {"text": "…"}.'),
+    ),
+    "too_deep": Text(_("The JSON of the line is nested too deeply.")),
+    "lone_surrogate": Text(
+        _("The line has half of a surrogate pair, which is no character."),
+        _("Write the file again with a program that keeps whole characters."),
+    ),
+    "unnamed_column": Text(
+        _("Column %(number)s has no name."),
+        _("Name every column in the first line."),
+    ),
+    "duplicate_column": Text(
+        _("Two columns are called “%(column)s”."),
+        _("Give every column a name of its own."),
+    ),
+    "wrong_cells": Text(
+        _("The row has %(found)s cells, and the first line names %(expected)s columns."),
+        _("Put cells that contain separators or line breaks into double quotes."),
+    ),
+    "bad_csv": Text(
+        _("The row cannot be divided into cells: %(detail)s."),
+        _("Look for a double quote that is not closed, or not doubled inside a quoted cell."),
+    ),
+    "damaged_parquet": Text(
+        _("The Parquet file cannot be read: %(detail)s."),
+        _("Copy or upload it again; if it stays like that, write it again."),
+    ),
+    # What a row consists of
+    "not_mapped": Text(
+        _("No column was chosen for “%(field)s”."),
+        _("Choose the column that has it."),
+    ),
+    "missing_column": Text(
+        _("The row has no column “%(column)s”."),
+        _("Choose another column, or leave bad rows out."),
+    ),
+    "not_text": Text(
+        _("“%(column)s” holds a value of type %(found)s where text is expected."),
+        _("Choose another column, or another kind of data."),
+    ),
+    "not_messages": Text(
+        _("“%(column)s” holds a value of type %(found)s where a list of messages is expected."),
+        _("A message is an object with “role” and “content”, or “from” and “value”."),
+    ),
+    "no_messages": Text(_("“%(column)s” is a conversation without messages.")),
+    "unknown_role": Text(
+        _("A message in “%(column)s” is from “%(role)s”."),
+        _("Roles are system, user, assistant and tool; human and gpt are understood."),
+    ),
+    "nul_character": Text(
+        _("“%(column)s” contains the character NUL."),
+        _("Remove it: no text has it."),
+    ),
+    "no_shared_prompt": Text(
+        _("“%(chosen)s” and “%(rejected)s” are not two answers to one prompt."),
+        _("Both must begin with the same turns and differ in the last one, the answer."),
+    ),
+    "no_question": Text(
+        _("“%(column)s” does not end with a turn of the user."),
+        _("The prompt is what the model answers: the last turn must be the user's."),
+    ),
+    "several_turns": Text(
+        _("“%(column)s” has several turns, where one question is expected."),
+        _("Read the data as conversations instead."),
+    ),
+    # Tokens
+    "vocabulary_too_small": Text(
+        _(
+            "The data need %(needed)s tokens with the tokenizer “%(tokenizer)s”, "
+            "and the vocabulary has %(size)s."
+        ),
+        _("Make the vocabulary larger, or take another tokenizer."),
+    ),
+    "wrong_kind": Text(
+        _("“%(objective)s” learns from “%(needed)s”, and the dataset holds “%(found)s”."),
+        _("Choose another dataset, or another recipe."),
+    ),
+    # Folders on the server
+    "is_link": Text(
+        _("It is a symbolic link, or is reached through one."),
+        _("Put the file itself into the folder."),
+    ),
+    "outside_root": Text(_("The folder is not inside the folder for data of this server.")),
+    "not_a_file": Text(_("It is neither a file nor a folder.")),
+    "not_a_folder": Text(_("There is no such folder.")),
+    # The Hugging Face hub
+    "bad_hub_name": Text(
+        _("“%(name)s” is not the name of a dataset on the Hugging Face hub."),
+        _("Write it as on its page, for example “owner/dataset”."),
+    ),
+    "hub_unreachable": Text(
+        _("The Hugging Face hub cannot be reached: %(detail)s."),
+        _("Download the dataset on a machine with a connection and upload its files."),
+    ),
+    "hub_not_found": Text(
+        _("“%(name)s” cannot be loaded from the Hugging Face hub: %(detail)s."),
+        _(
+            "Look at the name, the configuration and the split on its page. If access to it must "
+            "be asked for, download it with your account and upload its files."
+        ),
+    ),
+    "hub_not_json": Text(
+        _("Row %(row)s of “%(name)s” holds what JSON cannot: %(found)s."),
+        _("Choose a dataset of text, or download it and upload the columns of text."),
+    ),
+    # Registering
+    "not_recognised": Text(
+        _("None of the known columns is there; the file has: %(columns)s."),
+        _("Say which columns hold the text, or the prompt and the answer."),
+    ),
+    "already_there": Text(_("This content is already here, as %(version)s.")),
+    "name_taken": Text(
+        _("There is a dataset called “%(name)s” by now."),
+        _("Open it and add a version, or start again with another name."),
+    ),
+    "too_many_files": Text(
+        _("A dataset may have %(limit)s files at most."), _("Join some of them.")
+    ),
+    "too_large": Text(
+        _("The files have more than the %(limit)s bytes that this hub takes at once."),
+        _("Divide them into several datasets, or compress them."),
+    ),
+    "larger_than_said": Text(
+        _("The file is longer than was announced."), _("Upload it again while nobody writes to it.")
+    ),
+    "upload_unfinished": Text(
+        _("The upload is not complete."), _("Choose the same files again to go on with it.")
+    ),
+    "discarded": Text(_("The data were deleted meanwhile.")),
+    # The machine that works on it
+    "cancelled": Text(_("Cancelled by a person.")),
+    "disk_full": Text(
+        _("The disk has no room for this."),
+        _("Free some space on the machine of the hub, then try again."),
+    ),
+    "out_of_memory": Text(
+        _("The work needed more memory than a job may take."),
+        _("A row or a group of rows in the file is probably far larger than the others."),
+    ),
+    "job_lost": Text(
+        _("The machine went down %(tries)s times while it worked on this."),
+        _("See on the page Workers whether it is up, then try again."),
+    ),
+    "job_crashed": Text(
+        _("The work ended with code %(code)s: %(detail)s"),
+        _("This may be a fault of llmhub; the worker's log has the whole story."),
+    ),
+    "machine_failed": Text(
+        _("The machine could not do this: %(detail)s."), _("Try again in a moment.")
+    ),
+}
