@@ -81,7 +81,6 @@ def resume_point(attempt: Attempt, place: AttemptDir) -> Path | None:
 
 
 def job(attempt: Attempt, resume_from: Path | None) -> dict[str, Any]:
-    data = attempt.run.dataset_version
     return {
         "node": settings.HUB_NODE,
         "run_id": attempt.run_id,
@@ -89,7 +88,7 @@ def job(attempt: Attempt, resume_from: Path | None) -> dict[str, Any]:
         "attempt_number": attempt.number,
         "hub_url": settings.HUB_URL,
         "spec": attempt.run.config,
-        "data": [{"path": str(data.path()), "sha256": data.sha256, "format": "text"}],
+        "data": [attempt.run.dataset_version.as_training_data()],
         "resume_from": str(resume_from) if resume_from else None,
         "token_cache": str(settings.HUB_DATA / "token_cache"),
         "environment": share_of_machine(attempt),

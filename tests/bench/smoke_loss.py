@@ -16,14 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from llmhub.lib import manifest
 from llmhub.lib import metric_names as names
 from llmhub.recipes import content, scales
 from llmhub.recipes.estimate import count_parameters
 from llmhub.recipes.specs import PretrainSpec
 from tests.training.hub import hub
-from tests.training.small import Place
-from workers.training.text import TextFile
+from tests.training.small import Place, data_file
+from workers.data.source import DataFile
 
 
 def main() -> None:
@@ -31,14 +30,14 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("recipes", nargs="*", help="their slugs; all that train if none")
     arguments = parser.parse_args()
-    text = TextFile(arguments.text.resolve(), manifest.file_hash(arguments.text))
+    text = data_file(arguments.text.resolve())
     for recipe in content.load():
         wanted = not arguments.recipes or recipe.slug in arguments.recipes
         if wanted and isinstance(recipe.spec, PretrainSpec):
             measure(recipe.slug, scales.smoke(recipe.spec, device=None), text)
 
 
-def measure(slug: str, spec: PretrainSpec, text: TextFile) -> None:
+def measure(slug: str, spec: PretrainSpec, text: DataFile) -> None:
     with tempfile.TemporaryDirectory() as folder, hub() as taken:
         attempt = Place(Path(folder), text).attempt(spec, taken.url)
         started = time.monotonic()

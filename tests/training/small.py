@@ -6,20 +6,21 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from llmhub.lib import manifest
+from llmhub.lib.rows.kinds import Kind
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import specs
 from llmhub.recipes.specs import PretrainSpec
+from workers.data.source import DataFile, Reading, Source
 from workers.training import setup
 from workers.training.job import Job
 from workers.training.loop import Trainer
 from workers.training.progress import Progress
 from workers.training.reporter import Reporter
-from workers.training.text import TextFile
 from workers.training.want import Want
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -63,7 +64,7 @@ def spec(architecture: str = "gpt2", **changes: Any) -> PretrainSpec:
     return changed
 
 
-def write_text(path: Path, characters: int = 20_000) -> TextFile:
+def write_text(path: Path, characters: int = 20_000) -> DataFile:
     """Words and lines that repeat, so that there is something to learn."""
     draw = random.Random(1)
     words = ["".join(draw.choices("abcdefghé", k=draw.randint(1, 7))) for _ in range(60)]
@@ -71,7 +72,11 @@ def write_text(path: Path, characters: int = 20_000) -> TextFile:
     while len(text) < characters:
         text += " ".join(draw.choices(words, k=draw.randint(3, 9))) + ".\n"
     path.write_text(text[:characters])
-    return TextFile(path, manifest.file_hash(path))
+    return data_file(path)
+
+
+def data_file(path: Path) -> DataFile:
+    return DataFile(path.name, path, manifest.file_hash(path), path.stat().st_size)
 
 
 @dataclass
@@ -112,7 +117,22 @@ class Place:
     """Where one run lives: its text, its token cache and its checkpoints."""
 
     root: Path
-    text: TextFile
+    text: DataFile
+
+    @property
+    def source(self) -> Source:
+        return Source([self.text], Reading("text", Kind.TEXT, {}))
+
+    @property
+    def dataset(self) -> dict[str, Any]:
+        """As a job names it; a version of one file has its hash."""
+        return {
+            "dataset": "words",
+            "version": 1,
+            "sha256": self.text.sha256,
+            "files": [asdict(self.text) | {"path": str(self.text.path)}],
+            "reading": self.source.reading.as_json(),
+        }
 
     @property
     def checkpoints(self) -> Path:
@@ -126,7 +146,8 @@ class Place:
             hub_url="",
             token="",
             spec=spec,
-            files=[self.text],
+            sources=[self.source],
+            versions=[self.text.sha256],
             token_cache=self.root / "tokens",
             resume_from=resume_from,
         )
@@ -147,7 +168,7 @@ class Place:
             "run_id": 1,
             "hub_url": hub_url,
             "spec": specs.dump(spec),
-            "data": [{"path": str(self.text.path), "sha256": self.text.sha256, "format": "text"}],
+            "data": [self.dataset],
             "token_cache": str(self.root / "tokens"),
             "resume_from": str(resume_from) if resume_from else None,
         }

@@ -37,7 +37,7 @@ class Parts:
     """What changes while training, and what is needed to go on with it."""
 
     spec: PretrainSpec
-    data: list[str]  # SHA-256 of each file
+    data: list[str]  # SHA-256 of each dataset's version
     model: PreTrainedModel
     optimizer: Optimizer
     tokenizer: Tokenizer
@@ -125,7 +125,7 @@ def _write(place: Path, parts: Parts) -> None:
         "spec": specs.dump(parts.spec),
         "progress": parts.progress.as_dict(),
         # Batches follow from the seed and the step: the step is the whole cursor.
-        "data": {"files": parts.data, "next_step": parts.progress.step},
+        "data": {"versions": parts.data, "next_step": parts.progress.step},
     }
     write_json(place / "state.json", state)
 
@@ -162,7 +162,7 @@ def _check_same(state: dict[str, Any], parts: Parts) -> None:
     spec = specs.dump(parts.spec)
     if state["spec"]["model"] != spec["model"]:
         raise BadCheckpoint("The checkpoint holds another model than the recipe describes.")
-    if state["spec"]["data"] != spec["data"] or state["data"]["files"] != parts.data:
+    if state["spec"]["data"] != spec["data"] or state["data"].get("versions") != parts.data:
         raise BadCheckpoint("The checkpoint was trained on other data than the run names.")
 
 

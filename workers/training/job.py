@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import specs
 from llmhub.recipes.specs import PretrainSpec
+from workers.data.source import Source
 from workers.training.errors import BadConfig
-from workers.training.text import TextFile
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Job:
     hub_url: str
     token: str
     spec: PretrainSpec
-    files: list[TextFile]
+    sources: list[Source]
+    versions: list[str]  # SHA-256 of each source as a whole
     token_cache: Path
     resume_from: Path | None
 
@@ -34,7 +35,8 @@ class Job:
             hub_url=values["hub_url"],
             token=attempt.secret.read_text().strip(),
             spec=trainable(values["spec"]),
-            files=[TextFile(Path(file["path"]), file["sha256"]) for file in values["data"]],
+            sources=[Source.parse(dataset) for dataset in values["data"]],
+            versions=[dataset["sha256"] for dataset in values["data"]],
             token_cache=Path(values["token_cache"]),
             resume_from=Path(resume_from) if resume_from else None,
         )

@@ -18,15 +18,18 @@ from time import monotonic
 import torch
 
 from llmhub.client import Client
+from llmhub.lib.problems import Problem
 from llmhub.lib.rundir import AttemptDir, write_json
 from workers.training import setup
-from workers.training.errors import DiskFull, OutOfMemory, TrainingError
+from workers.training.errors import BadConfig, BadData, DiskFull, OutOfMemory, TrainingError
 from workers.training.job import Job
 from workers.training.progress import Progress
 from workers.training.reporter import HubReporter, duration
 from workers.training.want import Termination, Want
 
 CRASHED = "crashed"
+# Problems with data that another recipe would not have.
+OF_RECIPE = {"vocabulary_too_small"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ def _known(error: Exception) -> TrainingError | None:
     """What a person can do something about; None for a fault of ours."""
     if isinstance(error, TrainingError):
         return error
+    if isinstance(error, Problem):
+        return BadConfig(str(error)) if error.code in OF_RECIPE else BadData(str(error))
     # On the CPU, torch has no class of its own for this.
     no_memory = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     if no_memory or isinstance(error, (torch.OutOfMemoryError, MemoryError)):

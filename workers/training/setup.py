@@ -8,8 +8,12 @@ from pathlib import Path
 import torch
 from transformers.utils import logging as transformers_logging
 
+from llmhub.lib.problems import Problem
+from llmhub.lib.rows.kinds import Kind
 from llmhub.recipes.estimate import micro_batches_per_step
 from llmhub.recipes.specs import PretrainSpec
+from workers.data.source import Source
+from workers.data.tokenized import Choice, Tokenized, tokenized
 from workers.training import checkpoint, models, optimizer, rng
 from workers.training.checkpoint import Checkpoints, Parts
 from workers.training.data import TextWindows
@@ -18,18 +22,19 @@ from workers.training.loop import Trainer
 from workers.training.objectives.pretrain import Pretrain
 from workers.training.progress import Progress
 from workers.training.reporter import Reporter
-from workers.training.token_cache import TokenizedText, tokenized
 
 
 def trainer(job: Job, checkpoints: Path, progress: Progress, reporter: Reporter) -> Trainer:
     spec, device = job.spec, configure_torch()
     rng.seed(spec.training.seed)
-    text = tokenized(job.files, spec.data, spec.model.vocab_size, job.token_cache, reporter.say)
+    (data,) = job.sources
+    require(Kind.TEXT, data, spec)
+    text = tokenized(data, choice(spec), job.token_cache, reporter.say)
     source = windows(spec, text)
     model = models.build(spec.model, spec.runtime, device)
     parts = Parts(
         spec=spec,
-        data=[file.sha256 for file in job.files],
+        data=job.versions,
         model=model,
         optimizer=optimizer.build(model, spec.training),
         tokenizer=text.tokenizer,
@@ -59,7 +64,17 @@ def configure_torch() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def windows(spec: PretrainSpec, text: TokenizedText) -> TextWindows:
+def require(kind: Kind, source: Source, spec: PretrainSpec) -> None:
+    found = source.reading.kind
+    if found is not kind:
+        raise Problem("wrong_kind", objective=spec.objective, needed=kind, found=found)
+
+
+def choice(spec: PretrainSpec) -> Choice:
+    return Choice(spec.data.tokenizer, spec.model.vocab_size, spec.data.validation_share)
+
+
+def windows(spec: PretrainSpec, text: Tokenized) -> TextWindows:
     return TextWindows(
         text=text,
         context=spec.model.context_length,
@@ -71,7 +86,7 @@ def windows(spec: PretrainSpec, text: TokenizedText) -> TextWindows:
 
 
 def _introduce(
-    parts: Parts, text: TokenizedText, device: torch.device, say: Callable[[str], None]
+    parts: Parts, text: Tokenized, device: torch.device, say: Callable[[str], None]
 ) -> None:
     spec = parts.spec
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
@@ -80,8 +95,8 @@ def _introduce(
         f"{spec.runtime.precision}, on {name} ({torch.get_num_threads()} threads)"
     )
     say(
-        f"{text.characters:,} characters: {len(text.training):,} tokens to train on, "
-        f"{len(text.validation):,} to validate"
+        f"{text.characters:,} characters: {len(text.training.tokens):,} tokens to train on, "
+        f"{len(text.validation.tokens):,} to validate"
     )
     known = text.tokenizer.get_vocab_size()
     unused = spec.model.vocab_size - known
