@@ -14,7 +14,7 @@ from typing import Any
 from llmhub.accounts.models import Role, Scope
 
 VIEWER, MEMBER, ADMIN = Role.VIEWER, Role.MEMBER, Role.ADMIN
-READ, LAUNCH = Scope.READ, Scope.LAUNCH
+READ, LAUNCH, DATASETS = Scope.READ, Scope.LAUNCH, Scope.DATASETS
 
 
 class Door(Enum):
@@ -103,7 +103,38 @@ URLS: dict[str, Rule] = {
     "recipes/<str:slug>/diff/": action(VIEWER, of="recipe"),
     "datasets/": page(),
     "datasets/new/": form(MEMBER, see=MEMBER),
+    "datasets/imports/<int:import_id>/": Rule(Door.SESSION, reading(MEMBER), "import"),
+    "datasets/imports/<int:import_id>/files/<int:position>/": Rule(
+        Door.SESSION, {"PUT": MEMBER}, "import file"
+    ),
+    "datasets/imports/<int:import_id>/go/": action(MEMBER, of="import"),
+    "datasets/imports/<int:import_id>/look/": action(MEMBER, of="import"),
+    "datasets/imports/<int:import_id>/register/": action(MEMBER, of="import"),
+    "datasets/imports/<int:import_id>/again/": action(MEMBER, of="import"),
+    "datasets/imports/<int:import_id>/cancel/": action(MEMBER, of="import"),
+    "datasets/imports/<int:import_id>/discard/": action(MEMBER, of="import"),
     "datasets/<slug:slug>/": page(of="dataset"),
+    "datasets/<slug:slug>/edit/": form(MEMBER, of="dataset", see=MEMBER, data={"name": "Mine"}),
+    "datasets/<slug:slug>/v<int:number>/": page(of="dataset version"),
+    "datasets/<slug:slug>/v<int:number>/report/": action(
+        MEMBER, of="dataset version", data={"validation_share": 0.1, "context_length": 64}
+    ),
+    "datasets/<slug:slug>/v<int:number>/tokenize/": action(
+        MEMBER,
+        of="dataset version",
+        data={"tokenizer": "bytes", "vocab_size": 256, "validation_share": 0.1},
+    ),
+    "datasets/<slug:slug>/v<int:number>/derive/": action(
+        MEMBER, of="dataset version", data={"anonymise": "on"}
+    ),
+    "datasets/<slug:slug>/v<int:number>/delete/": action(MEMBER, of="dataset version"),
+    "jobs/<int:job_id>/cancel/": action(MEMBER, of="job"),
+    # mixes
+    "mixes/": page(),
+    "mixes/new/": form(MEMBER, see=MEMBER),
+    "mixes/<slug:slug>/": page(of="mix"),
+    "mixes/<slug:slug>/edit/": form(MEMBER, of="mix", see=MEMBER),
+    "mixes/<slug:slug>/delete/": action(MEMBER, of="mix"),
     # runs
     "runs/new/": form(MEMBER, see=MEMBER),
     "runs/new/plan/": action(MEMBER),
@@ -128,7 +159,12 @@ URLS: dict[str, Rule] = {
     "api/v1/": NOTHING,
     "api/v1/openapi.json": public("GET", "HEAD"),
     "api/v1/recipes": api(GET=READ),
-    "api/v1/datasets": api(GET=READ),
+    "api/v1/datasets": api(GET=READ, POST=DATASETS),
+    "api/v1/datasets/<slug:slug>/<int:number>": api("dataset version", GET=READ),
+    "api/v1/datasets/<slug:slug>/<int:number>/report": api(
+        "dataset version", GET=READ, POST=DATASETS
+    ),
+    "api/v1/imports/<int:import_id>": api("import", GET=READ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
     "api/v1/runs/<int:run_id>": api("run", GET=READ),
     "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),
@@ -136,4 +172,4 @@ URLS: dict[str, Rule] = {
 }
 
 # Route -> the topics that a person of project Atlas may watch there, by object.
-SOCKETS = {"ws/live/": ("run.{run}", "project.{project}")}
+SOCKETS = {"ws/live/": ("run.{run}", "project.{project}", "job.{job}")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,16 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from llmhub.accounts.models import Membership, Project, Role, User, hash_secret, new_secret
-from llmhub.datasets.models import Dataset, DatasetVersion
+from llmhub.datasets import storing
+from llmhub.datasets.identity import content_hash
+from llmhub.datasets.models import (
+    Dataset,
+    DatasetFile,
+    DatasetVersion,
+    Mix,
+    MixPart,
+    MixVersion,
+)
 from llmhub.recipes import specs
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
@@ -63,24 +73,67 @@ def join(user: User, project: Project, role: Role = Role.MEMBER) -> Membership:
 def make_dataset_version(
     project: Project, text: str = TEXT, slug: str = "", **fields: Any
 ) -> DatasetVersion:
+    """A version of one plain text."""
+    reading = {"format": "text", "kind": "text", "columns": {}}
+    figures = {"rows": text.count("\n\n") + 1, "characters": len(text), "sample": [{"text": text}]}
+    return make_version(project, slug, "data.txt", text.encode(), reading, figures | fields)
+
+
+def make_rows_version(
+    project: Project, kind: str, rows: list[dict[str, Any]], slug: str = "", **fields: Any
+) -> DatasetVersion:
+    """A version of JSON lines with the canonical columns of the kind."""
+    content = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    reading = {"format": "jsonl", "kind": kind, "columns": {name: name for name in rows[0]}}
+    figures = {"rows": len(rows), "characters": len(content), "sample": rows[:4]}
+    return make_version(project, slug, "data.jsonl", content, reading, figures | fields)
+
+
+def make_version(
+    project: Project,
+    slug: str,
+    name: str,
+    content: bytes,
+    reading: dict[str, Any],
+    fields: dict[str, Any],
+) -> DatasetVersion:
     slug = slug or f"text-{next(_serial)}"
     dataset, _ = Dataset.objects.get_or_create(
         project=project, slug=slug, defaults={"name": slug.capitalize()}
     )
-    content = text.encode()
     sha256 = hashlib.sha256(content).hexdigest()
-    name = f"datasets/{sha256}"
-    if not default_storage.exists(name):
-        default_storage.save(name, ContentFile(content))
+    stored = f"datasets/{sha256}{storing.ending(name)}"
+    if not default_storage.exists(stored):
+        default_storage.save(stored, ContentFile(content))
+    reading = {"encoding": "utf-8", "skip_bad": False} | reading
     values = {
         "number": dataset.versions.count() + 1,
-        "sha256": sha256,
-        "file": name,
+        "sha256": content_hash([sha256], reading),
+        "kind": reading["kind"],
+        "reading": reading,
         "bytes": len(content),
-        "characters": len(text),
-        "lines": text.count("\n"),
     }
-    return DatasetVersion.objects.create(dataset=dataset, **(values | fields))
+    version = DatasetVersion.objects.create(dataset=dataset, **(values | fields))
+    DatasetFile.objects.create(
+        version=version, position=0, name=name, stored=stored, sha256=sha256, bytes=len(content)
+    )
+    return version
+
+
+def make_mix(project: Project, parts: dict[str, DatasetVersion], slug: str = "") -> MixVersion:
+    """A mix of equal parts, by slot."""
+    slug = slug or f"mix-{next(_serial)}"
+    mix = Mix.objects.create(project=project, slug=slug, name=slug.capitalize())
+    version = MixVersion.objects.create(mix=mix, number=1, sha256="")
+    for position, (slot, dataset_version) in enumerate(parts.items()):
+        MixPart.objects.create(
+            version=version,
+            position=position,
+            slot=slot,
+            weight=1 / len(parts),
+            dataset_version=dataset_version,
+        )
+    return version
 
 
 def make_recipe_version(

@@ -21,6 +21,8 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
+from llmhub.datasets.models import Import, Mix, MixVersion
+from llmhub.jobs import lifecycle
 from llmhub.urls import websocket_urlpatterns
 from tests.access_table import SOCKETS, URLS, Door, Rule
 from tests.factories import (
@@ -37,7 +39,7 @@ from tests.sockets import Socket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
-OUR_APPS = {"accounts", "recipes", "datasets", "runs", "metrics"}
+OUR_APPS = {"accounts", "jobs", "recipes", "datasets", "runs", "metrics"}
 
 
 class Answer(Enum):
@@ -169,8 +171,22 @@ def make_objects(world: World, membership_id: int) -> None:
     week = timedelta(days=7)
     invite, invite_secret = links.invite(world.atlas, world.alice, Role.VIEWER, life=week)
     own_token, _ = tokens.create(world.alice, world.atlas, f"{MARK} token", [Scope.READ])
+    job = lifecycle.start("dataset.report", world.atlas, world.alice, {"version": dataset.pk})
+    begun = Import.objects.create(
+        project=world.atlas,
+        facts={"name": f"{MARK} import"},
+        files=[{"name": f"{MARK}.txt", "bytes": 4, "received": 0}],
+        job=job,
+    )
+    mix = Mix.objects.create(project=world.atlas, slug="their-mix", name=f"{MARK} mix")
+    MixVersion.objects.create(mix=mix, number=1, sha256="")
     world.in_url = {
         "": {},
+        "import": {"import_id": begun.pk},
+        "import file": {"import_id": begun.pk, "position": 0},
+        "dataset version": {"slug": "their-text", "number": 1},
+        "job": {"job_id": job.pk},
+        "mix": {"slug": "their-mix"},
         "run": {"run_id": run.pk},
         "attempt": {"attempt_id": attempt.pk},
         "recipe": {"slug": "their-recipe"},
@@ -321,7 +337,11 @@ def world(transactional_db) -> World:
 
 
 def topics_of(world: World, route: str) -> list[str]:
-    ids = {"run": world.in_url["run"]["run_id"], "project": world.atlas.pk}
+    ids = {
+        "run": world.in_url["run"]["run_id"],
+        "project": world.atlas.pk,
+        "job": world.in_url["job"]["job_id"],
+    }
     return [topic.format(**ids) for topic in SOCKETS[route]]
 
 

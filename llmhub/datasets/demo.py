@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from platform import python_version
 from django.db import connection, transaction
 
 from llmhub.accounts.models import Project
+from llmhub.datasets import imports
 from llmhub.datasets.models import Seeded
-from llmhub.datasets.services import AlreadyThere, register
-from llmhub.datasets.text import BadText
+from llmhub.datasets.services import named
 
 LICENCE = "PSF-2.0"
 MAX_SOURCE_BYTES = 5_000_000
@@ -28,6 +27,7 @@ class Demo:
     name: str
     description: str
     source: str
+    file: str
     text: Callable[[], str]
 
 
@@ -65,12 +65,14 @@ DEMOS = (
         "Python documentation topics",
         "The reference of the Python language, as the interpreter's own help shows it.",
         "pydoc_data.topics",
+        "python-topics",
         documentation_topics,
     ),
     Demo(
         "Python standard library sources",
         "The modules of the standard library, one after the other.",
         "Lib/*.py",
+        "python-library",
         library_sources,
     ),
 )
@@ -88,16 +90,14 @@ def create_once(project: Project) -> int:
 
 
 def create(project: Project, demo: Demo) -> bool:
-    try:
-        register(
-            project,
-            demo.name,
-            io.BytesIO(demo.text().encode()),
-            None,
-            source=f"Python {python_version()}, {demo.source}",
-            licence=LICENCE,
-            description=demo.description,
-        )
-    except (AlreadyThere, BadText):
+    text = demo.text()
+    if not text or named(project, demo.name):
         return False
+    facts = {
+        "name": demo.name,
+        "source": f"Python {python_version()}, {demo.source}",
+        "licence": LICENCE,
+        "description": demo.description,
+    }
+    imports.bring(project, None, facts, f"{demo.file}.txt", text.encode())
     return True

@@ -1,106 +1,122 @@
-"""Registering texts: the file under its hash in the storage, the facts in the database."""
+"""Datasets and their versions: made from read files, described, deleted."""
 
 from __future__ import annotations
 
 import itertools
-import uuid
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.core.files.base import File
-from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import ProtectedError
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from llmhub.accounts.models import Project
-from llmhub.datasets.models import Dataset, DatasetVersion
-from llmhub.datasets.text import Facts, inspect
-from llmhub.lib import durable
+from llmhub.datasets import storing
+from llmhub.datasets.identity import content_hash
+from llmhub.datasets.models import Dataset, DatasetFile, DatasetVersion
+from llmhub.lib.problems import Problem
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import User
 
-
-class AlreadyThere(Exception):
-    """The project holds this very text already."""
-
-    def __init__(self, version: DatasetVersion) -> None:
-        super().__init__(version)
-        self.version = version
+# What is said of a dataset besides its name.
+FACTS = ("description", "source", "licence", "licence_note", "is_benchmark")
 
 
-def register(
-    project: Project,
-    name: str,
-    file_obj: IO[bytes],
-    user: User | None,
-    *,
-    source: str = "",
-    licence: str = "",
-    description: str = "",
-) -> DatasetVersion:
-    """The first version of a new dataset, or the next one of the dataset of this name.
-
-    Raises BadText for what is no UTF-8 text, AlreadyThere for a text the project has.
-    """
-    file = File(file_obj)
-    facts = inspect(file.chunks(), settings.DATASET_MAX_BYTES)
-    with transaction.atomic():
-        # The lock lines up people who send the same text, or the same name, at once.
-        Project.objects.select_for_update().get(pk=project.pk)
-        refuse_known(project, facts)
-        dataset = named(project, name) or Dataset.objects.create(
-            project=project,
-            slug=free_slug(project, name),
-            name=name,
-            source=source,
-            licence=licence,
-            description=description,
-            created_by=user,
-        )
-        return add_version(dataset, file, facts, user)
+class Refused(Exception):
+    """Not done; the text is for the person who asked."""
 
 
-def refuse_known(project: Project, facts: Facts) -> None:
-    known = DatasetVersion.objects.filter(dataset__project=project, sha256=facts.sha256)
+@dataclass(frozen=True)
+class ReadFiles:
+    """Files that a job has read whole, and what it found in them."""
+
+    # Each "name", "sha256", "bytes", in the order of `paths`.
+    files: list[dict[str, Any]]
+    paths: list[Path]
+    reading: dict[str, Any]
+    # rows, documents, bytes, characters, skipped, sample
+    figures: dict[str, Any]
+
+    @classmethod
+    def of(cls, result: dict[str, Any], reading: dict[str, Any], paths: list[Path]) -> ReadFiles:
+        names = ("rows", "documents", "bytes", "characters", "skipped", "sample")
+        figures = {name: result[name] for name in names}
+        return cls(result["files"], paths, reading, figures)
+
+    @property
+    def sha256(self) -> str:
+        return content_hash([file["sha256"] for file in self.files], self.reading)
+
+
+def lock(project: Project) -> None:
+    """Lines up people who register the same content, or the same name, at once."""
+    Project.objects.select_for_update().get(pk=project.pk)
+
+
+def refuse_known(project: Project, sha256: str) -> None:
+    known = DatasetVersion.objects.filter(dataset__project=project, sha256=sha256)
     version = known.select_related("dataset").first()
     if version:
-        raise AlreadyThere(version)
+        raise Problem("already_there", version=str(version))
 
 
-def add_version(
-    dataset: Dataset, file: File[bytes], facts: Facts, user: User | None
-) -> DatasetVersion:
-    latest = dataset.versions.first()
-    return DatasetVersion.objects.create(
-        dataset=dataset,
-        number=latest.number + 1 if latest else 1,
-        file=store(file, facts),
-        created_by=user,
-        **vars(facts),
+def create(project: Project, name: str, user: User | None, **facts: Any) -> Dataset:
+    """The caller holds the project's lock."""
+    return Dataset.objects.create(
+        project=project, slug=free_slug(project, name), name=name, created_by=user, **facts
     )
 
 
-def store(file: File[bytes], facts: Facts) -> str:
-    """The name in the storage; the same text is kept once, whoever registers it."""
-    name = f"datasets/{facts.sha256[:2]}/{facts.sha256}.txt"
-    # A file of another size is damaged: this is the chance to repair it.
-    if not default_storage.exists(name) or default_storage.size(name) != facts.bytes:
-        write_whole(file, Path(default_storage.path(name)))
-    return name
+@transaction.atomic
+def add_version(
+    dataset: Dataset, read: ReadFiles, user: User | None, **more: Any
+) -> DatasetVersion:
+    """The next version; takes the files over. Raises Problem where the project has this content."""
+    lock(dataset.project)
+    refuse_known(dataset.project, read.sha256)
+    latest = dataset.versions.first()
+    version = DatasetVersion.objects.create(
+        dataset=dataset,
+        number=latest.number + 1 if latest else 1,
+        sha256=read.sha256,
+        kind=read.reading["kind"],
+        reading=read.reading,
+        created_by=user,
+        **read.figures,
+        **more,
+    )
+    DatasetFile.objects.bulk_create(
+        DatasetFile(version=version, position=position, stored=storing.keep(path, file), **file)
+        for position, (path, file) in enumerate(zip(read.paths, read.files, strict=True))
+    )
+    return version
 
 
-def write_whole(file: File[bytes], place: Path) -> None:
-    """Under a hash there is the whole text or nothing, even if the disk is full half way."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+def delete_version(version: DatasetVersion) -> None:
+    """With its files, where nothing else uses them; the last version takes the dataset along.
+
+    Raises Refused where a run or a mix names the version.
+    """
+    names = set(version.files.values_list("stored", flat=True))
     try:
-        with aside.open("wb") as target:
-            target.writelines(file.chunks())
-        durable.publish(aside, place)
-    finally:
-        aside.unlink(missing_ok=True)
+        with transaction.atomic():
+            lock(version.dataset.project)
+            version.delete()
+            if not version.dataset.versions.exists():
+                version.dataset.delete()
+            transaction.on_commit(lambda: storing.remove_unused(names))
+    except ProtectedError as error:
+        raise Refused(refusal(version, error)) from error
+
+
+def refusal(version: DatasetVersion, error: ProtectedError) -> str:
+    users = sorted({type(row)._meta.label for row in error.protected_objects})
+    if "runs.Run" in users:
+        return _("%(version)s stays: runs were trained on it.") % {"version": version}
+    return _("%(version)s stays: a mix contains it.") % {"version": version}
 
 
 def named(project: Project, name: str) -> Dataset | None:
@@ -110,7 +126,8 @@ def named(project: Project, name: str) -> Dataset | None:
 def free_slug(project: Project, name: str) -> str:
     """Different names may come to the same slug: those in Chinese all do."""
     base = slugify(name)[:70] or "dataset"
-    # `new` is the address of the form.
-    taken = {"new", *Dataset.objects.filter(project=project).values_list("slug", flat=True)}
+    # These are the addresses of other pages.
+    taken = {"new", "imports"}
+    taken |= set(Dataset.objects.filter(project=project).values_list("slug", flat=True))
     numbered = (f"{base}-{number}" for number in itertools.count(2))
     return next(slug for slug in itertools.chain([base], numbered) if slug not in taken)

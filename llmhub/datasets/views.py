@@ -6,16 +6,17 @@ from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from llmhub.accounts.decorators import project_required, require_form_methods
 from llmhub.accounts.models import Role
-from llmhub.datasets.forms import DatasetForm
-from llmhub.datasets.models import Dataset
-from llmhub.datasets.services import AlreadyThere
-from llmhub.lib.texts import is_slug
+from llmhub.datasets import page, processing, services
+from llmhub.datasets.forms import FactsForm
+from llmhub.datasets.import_views import named, unfinished
+from llmhub.datasets.models import Dataset, DatasetVersion
+from llmhub.datasets.version_forms import DeriveForm, ReportForm, TokenizeForm
+from llmhub.jobs.live import project_topic
 
 if TYPE_CHECKING:
     from llmhub.accounts.requests import HubRequest
@@ -24,47 +25,107 @@ if TYPE_CHECKING:
 @require_safe
 @project_required()
 def datasets(request: HubRequest) -> HttpResponse:
-    rows = Dataset.objects.filter(project=request.project).with_latest()
-    return render(request, "datasets/list.html", {"datasets": rows})
+    rows = Dataset.objects.filter(project=request.project).with_latest().order_by("name")
+    assert request.project is not None  # held by project_required
+    context = {
+        "datasets": rows,
+        "unfinished": unfinished(request),
+        "topic": project_topic(request.project.pk),
+    }
+    return render(request, "datasets/list.html", context)
 
 
 @require_safe
 @project_required()
-def dataset(request: HubRequest, slug: str) -> HttpResponse:
+def dataset(request: HubRequest, slug: str, number: int | None = None) -> HttpResponse:
+    """A version of a dataset, the newest without `number`."""
     found = named(request, slug)
-    versions = list(found.versions.select_related("created_by").annotate(runs_count=Count("runs")))
-    context = {
-        "dataset": found,
-        "versions": versions,
-        "latest": versions[0],
-        "preview": versions[0].preview(),
-    }
+    # Grouping drops the order that the model has by itself.
+    rows = found.versions.annotate(runs_count=Count("runs")).order_by("-number")
+    versions = list(rows.select_related("created_by", "parent").defer("parent__sample"))
+    if not versions:
+        raise Http404
+    shown = [row for row in versions if number in {None, row.number}]
+    if not shown:
+        raise Http404
+    template = request.GET.get("template", "")
+    context = page.context(found, versions, shown[0], template)
     return render(request, "datasets/dataset.html", context)
+
+
+def version_of(request: HubRequest, slug: str, number: int) -> DatasetVersion:
+    rows = DatasetVersion.objects.select_related("dataset__project")
+    return get_object_or_404(rows, dataset=named(request, slug), number=number)
+
+
+def shown(version: DatasetVersion, part: str) -> HttpResponse:
+    answer = redirect("dataset_version", version.dataset.slug, version.number)
+    answer["Location"] += f"?project={version.dataset.project.slug}#{part}"
+    return answer
+
+
+@require_POST
+@project_required(Role.MEMBER)
+def report(request: HubRequest, slug: str, number: int) -> HttpResponse:
+    version = version_of(request, slug, number)
+    form = ReportForm(request.POST)
+    if form.is_valid():
+        processing.report(version, request.user, form.options())
+    else:
+        messages.error(request, form.first_error())
+    return shown(version, "report")
+
+
+@require_POST
+@project_required(Role.MEMBER)
+def tokenize(request: HubRequest, slug: str, number: int) -> HttpResponse:
+    version = version_of(request, slug, number)
+    form = TokenizeForm(request.POST)
+    if form.is_valid():
+        processing.tokenize(version, request.user, form.choice())
+    else:
+        messages.error(request, form.first_error())
+    return shown(version, "tokens")
+
+
+@require_POST
+@project_required(Role.MEMBER)
+def derive(request: HubRequest, slug: str, number: int) -> HttpResponse:
+    """A cleaned or an anonymised version."""
+    version = version_of(request, slug, number)
+    form = DeriveForm(request.POST)
+    if form.is_valid():
+        processing.derive(version, request.user, form.changes())
+        messages.info(request, _("The new version is being made; this one stays as it is."))
+    else:
+        messages.error(request, form.first_error())
+    return shown(version, "report")
+
+
+@require_POST
+@project_required(Role.MEMBER)
+def version_delete(request: HubRequest, slug: str, number: int) -> HttpResponse:
+    version = version_of(request, slug, number)
+    try:
+        services.delete_version(version)
+    except services.Refused as refusal:
+        messages.error(request, str(refusal))
+        return shown(version, "versions")
+    messages.success(request, _("%(version)s was deleted.") % {"version": version})
+    still_there = Dataset.objects.filter(pk=version.dataset_id).exists()
+    return redirect("dataset", slug) if still_there else redirect("datasets")
 
 
 @require_form_methods
 @project_required(Role.MEMBER)
-def dataset_new(request: HubRequest) -> HttpResponse:
-    """A new dataset, or with `?dataset=` the next version of one."""
-    known = named(request, request.GET["dataset"]) if request.GET.get("dataset") else None
+def dataset_edit(request: HubRequest, slug: str) -> HttpResponse:
+    """What is said of a dataset: its name, its licence, where it is from."""
+    found = named(request, slug)
     assert request.project is not None  # held by project_required
-    posted = (request.POST, request.FILES) if request.method == "POST" else ()
-    form = DatasetForm(request.project, known, *posted)
-    try:
-        version = form.register(request.user) if form.is_bound else None
-    except AlreadyThere as there:
-        version = there.version
-        messages.info(
-            request, _("This text is already here, as %(version)s.") % {"version": version}
-        )
-    if version:
-        place = reverse("dataset", args=[version.dataset.slug])
-        return redirect(f"{place}?project={request.project.slug}")
-    status = 422 if form.is_bound else 200
-    return render(request, "datasets/new.html", {"form": form}, status=status)
-
-
-def named(request: HubRequest, slug: str) -> Dataset:
-    if not is_slug(slug):
-        raise Http404
-    return get_object_or_404(Dataset, project=request.project, slug=slug)
+    posted = request.POST if request.method == "POST" else None
+    form = FactsForm(request.project, posted, instance=found)
+    if form.is_bound and form.is_valid():
+        form.save()
+        return redirect("dataset", slug)
+    context = {"form": form, "dataset": found}
+    return render(request, "datasets/edit.html", context, status=422 if form.is_bound else 200)

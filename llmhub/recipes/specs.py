@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AliasChoices,
@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from llmhub.lib.i18n import gettext_noop as _
+from llmhub.lib.rows.kinds import Kind
 
 OBJECTIVES = ("pretrain", "sft", "reward", "dpo", "ppo")
 # The objectives that the workers of this release can execute.
@@ -397,6 +398,9 @@ class Runtime(Part):
 
 
 class PretrainSpec(Part):
+    # What the rows of its data are.
+    learns_from: ClassVar[tuple[Kind, ...]] = (Kind.TEXT,)
+
     objective: Literal["pretrain"] = "pretrain"
     model: Annotated[GPT2Model | LlamaModel, Field(discriminator="architecture")]
     training: PretrainTraining
@@ -518,6 +522,8 @@ class Examples(Part):
 
 
 class SFTSpec(Part):
+    learns_from: ClassVar[tuple[Kind, ...]] = (Kind.PROMPT_COMPLETION, Kind.CHAT)
+
     objective: Literal["sft"] = "sft"
     model: Base
     training: SFTTraining
@@ -525,6 +531,8 @@ class SFTSpec(Part):
 
 
 class RewardSpec(Part):
+    learns_from: ClassVar[tuple[Kind, ...]] = (Kind.PREFERENCE,)
+
     objective: Literal["reward"] = "reward"
     model: Base
     training: FineTuning
@@ -532,6 +540,8 @@ class RewardSpec(Part):
 
 
 class DPOSpec(Part):
+    learns_from: ClassVar[tuple[Kind, ...]] = (Kind.PREFERENCE,)
+
     objective: Literal["dpo"] = "dpo"
     model: Base
     training: DPOTraining
@@ -539,6 +549,8 @@ class DPOSpec(Part):
 
 
 class PPOSpec(Part):
+    learns_from: ClassVar[tuple[Kind, ...]] = (Kind.PROMPTS,)
+
     objective: Literal["ppo"] = "ppo"
     model: PPOBase
     training: PPOTraining

@@ -1,4 +1,5 @@
 // A plotly chart that follows the page: its theme, its size, its language, and no faster than it paints.
+import { axis } from "./lib/axes.js";
 import { locale } from "./lib/i18n.js";
 import { lineTrace, oddTrace } from "./lib/traces.js";
 
@@ -49,27 +50,14 @@ const CONFIG = {
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-function axis(theme, more) {
-  return {
-    gridcolor: theme.line,
-    linecolor: theme.line,
-    tickcolor: theme.line,
-    zeroline: false,
-    automargin: true,
-    exponentformat: "SI",
-    minexponent: 4,
-    ...more,
-    title: { text: more.title, font: { size: 12, color: theme.muted }, standoff: 6 },
-  };
-}
-
 // From zero to the last point, the same in every chart of a page, whether lines or marks are drawn.
 function reach(last) {
   const right = last * 1.02;
   return { include: [0, right], clipmin: 0, clipmax: right };
 }
 
-function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, hasOdd }) {
+// What every chart has in common.
+function frame(theme) {
   return {
     autosize: true,
     // The buttons stand above the curves, beside the card's title.
@@ -79,8 +67,13 @@ function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, has
     font: { family: theme.font, size: 12, color: theme.muted },
     separators: separators(),
     modebar: { bgcolor: "rgba(0, 0, 0, 0)", color: theme.muted, activecolor: theme.ink },
-    hovermode: "x unified",
     hoverlabel: { bgcolor: theme.raised, bordercolor: theme.line, font: { color: theme.ink } },
+  };
+}
+
+function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, hasOdd }) {
+  return {
+    hovermode: "x unified",
     dragmode: touch.matches ? false : "zoom",
     // Zoom and hidden curves stay through redraws, until the axes mean something else.
     uirevision: revision,
@@ -108,8 +101,21 @@ function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, has
   };
 }
 
+// A kind of chart: {traces, layout} of a content, in the theme of the moment; `shade(token)` is the
+// value of a colour. This one draws curves of `lines`: [{id, name, x, y, colour, dash, divisor,
+// hidden}] with label, xTitle, yTitle, last, logX, logY, legend and revision.
+function curves(content, theme, shade) {
+  const traces = content.lines
+    .filter((line) => !line.hidden)
+    .flatMap((line) => [lineTrace(line, shade(line.colour)), oddTrace(line, shade(line.colour))])
+    .filter(Boolean);
+  const hasOdd = traces.some((trace) => trace.yaxis === "y2");
+  return { traces, layout: layout(theme, { ...content, hasOdd }) };
+}
+
 export class Plot {
   #root;
+  #picture;
   #probe = document.createElement("span");
   #content = null;
   #visible = false;
@@ -120,8 +126,9 @@ export class Plot {
   #sized = new ResizeObserver(() => this.#resize());
   #redraw = () => this.update(this.#content);
 
-  constructor(root, { onDrawn = () => {} } = {}) {
+  constructor(root, { onDrawn = () => {}, picture = curves } = {}) {
     this.#root = root;
+    this.#picture = picture;
     this.onDrawn = onDrawn;
     this.#probe.hidden = true;
     root.after(this.#probe);
@@ -131,8 +138,8 @@ export class Plot {
     dark.addEventListener("change", this.#redraw);
   }
 
-  // `content`: {lines: [{id, name, x, y, colour, dash, divisor, hidden}], label, xTitle, yTitle,
-  // last, logX, logY, legend, revision}. Drawn with the next frame in which the chart can be seen.
+  // `content`: what the picture is of, and its `label` for who does not see it. Drawn with the next
+  // frame in which the chart can be seen.
   update(content) {
     this.#content = content;
     this.#dirty = content !== null;
@@ -142,11 +149,11 @@ export class Plot {
   drawNow() {
     if (!this.#dirty || !this.#root.isConnected) return;
     this.#dirty = false;
-    const content = this.#content;
-    const traces = this.#traces(content.lines.filter((line) => !line.hidden));
-    const hasOdd = traces.some((trace) => trace.yaxis === "y2");
-    this.#root.setAttribute("aria-label", content.label);
-    Plotly.react(this.#root, traces, layout(this.#theme(), { ...content, hasOdd }), CONFIG);
+    const theme = this.#theme();
+    const shade = (token) => colour(this.#probe, token);
+    const { traces, layout } = this.#picture(this.#content, theme, shade);
+    this.#root.setAttribute("aria-label", this.#content.label);
+    Plotly.react(this.#root, traces, { ...frame(theme), ...layout }, CONFIG);
     this.onDrawn(traces);
   }
 
@@ -158,15 +165,6 @@ export class Plot {
     dark.removeEventListener("change", this.#redraw);
     this.#probe.remove();
     Plotly.purge(this.#root);
-  }
-
-  #traces(lines) {
-    return lines
-      .flatMap((line) => {
-        const shade = colour(this.#probe, line.colour);
-        return [lineTrace(line, shade), oddTrace(line, shade)];
-      })
-      .filter(Boolean);
   }
 
   #theme() {

@@ -22,3 +22,9 @@ def as_vera(atlas) -> Client:  # noqa: F811
     vera = make_user("vera@example.com")
     join(vera, atlas, Role.VIEWER)
     return signed_in(vera)
+
+
+@pytest.fixture
+def committed(django_capture_on_commit_callbacks):
+    """`with committed():` does what waits for the commit, as the hub would."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)

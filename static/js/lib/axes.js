@@ -1,4 +1,4 @@
-// How the x axis of a chart is labelled, and in which unit time is told.
+// How the axes of a chart look, how the x axis is labelled, and in which unit time is told.
 import { gettext } from "./i18n.js";
 
 const UNITS = [
@@ -17,4 +17,19 @@ export function describeAxis(axis, last) {
   if (axis === "step") return { title: gettext("Step"), divisor: 1 };
   const unit = timeUnit(last);
   return { title: unit.title(), divisor: unit.seconds };
+}
+
+// An axis of a plotly chart in the page's theme; `more` adds to it, with the title as text.
+export function axis(theme, more) {
+  return {
+    gridcolor: theme.line,
+    linecolor: theme.line,
+    tickcolor: theme.line,
+    zeroline: false,
+    automargin: true,
+    exponentformat: "SI",
+    minexponent: 4,
+    ...more,
+    title: { text: more.title, font: { size: 12, color: theme.muted }, standoff: 6 },
+  };
 }

@@ -75,3 +75,16 @@ export function relativeTime(milliseconds, iso) {
   const n = Math.floor(seconds / 86400);
   return n < 30 ? format(ngettext("{n} day ago", "{n} days ago", n), { n }) : iso.slice(0, 10);
 }
+
+// 1536 -> "1.5 KB", as Django's filesizeformat counts.
+export function bytes(size) {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  let unit = 0;
+  let value = size;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = { maximumFractionDigits: unit ? 1 : 0 };
+  return `${new Intl.NumberFormat(locale(), digits).format(value)} ${units[unit]}`;
+}
