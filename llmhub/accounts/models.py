@@ -148,6 +148,7 @@ class Scope(models.TextChoices):
 
     READ = "read", _("Read recipes, runs and metrics")
     LAUNCH = "runs:launch", _("Launch and stop runs")
+    DATASETS = "datasets:write", _("Add and measure datasets")
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):

@@ -25,7 +25,11 @@ HINT_LENGTH = len(PREFIX) + 4
 # A token in steady use costs one write a minute, not one a request.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
-NEEDED_ROLE = {Scope.READ: Role.VIEWER, Scope.LAUNCH: Role.MEMBER}
+NEEDED_ROLE = {
+    Scope.READ: Role.VIEWER,
+    Scope.LAUNCH: Role.MEMBER,
+    Scope.DATASETS: Role.MEMBER,
+}
 
 
 class WrongScope(Exception):

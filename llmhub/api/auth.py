@@ -26,3 +26,4 @@ class NeedsScope(HttpBearer):
 
 READ = NeedsScope(Scope.READ)
 LAUNCH = NeedsScope(Scope.LAUNCH)
+DATASETS = NeedsScope(Scope.DATASETS)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
+from llmhub.api import datasets
 from llmhub.api.operations import router
 from llmhub.runs.launch import LaunchRefused
 
@@ -71,11 +72,18 @@ api = HubAPI(
     title="llmhub", version="1", docs_url=None, docs_decorator=require_safe, urls_namespace="api"
 )
 api.add_router("", router)
+api.add_router("", datasets.router)
 
 
 @api.exception_handler(LaunchRefused)
 def launch_refused(request: HttpRequest, refusal: LaunchRefused) -> HttpResponse:
     body = {"detail": _("The run was not launched."), "fields": refusal.errors}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(datasets.NotAdded)
+def dataset_not_added(request: HttpRequest, refusal: datasets.NotAdded) -> HttpResponse:
+    body = {"detail": _("The dataset was not added."), "fields": refusal.errors}
     return api.create_response(request, body, status=422)
 
 

@@ -13,7 +13,6 @@ from ninja.errors import HttpError
 from llmhub.accounts.models import ApiToken
 from llmhub.api.auth import LAUNCH, READ
 from llmhub.api.schemas import (
-    DatasetOut,
     LaunchIn,
     MetricsOut,
     RecipeOut,
@@ -79,28 +78,6 @@ def newest(rows: QuerySet[Any], reference: str, what: str) -> Any:
 def list_recipes(request: HttpRequest) -> list[RecipeOut]:
     recipes = Recipe.objects.visible_in(token(request).project).prefetch_related("versions")
     return [RecipeOut.of(recipe, recipe.versions.all()[0]) for recipe in recipes]
-
-
-@router.get("/datasets", response=list[DatasetOut], auth=READ)
-def list_datasets(request: HttpRequest) -> list[DatasetOut]:
-    """The newest version of each dataset."""
-    versions = (
-        DatasetVersion.objects.filter(dataset__project=token(request).project)
-        .select_related("dataset")
-        .order_by("dataset_id", "-number")
-        .distinct("dataset_id")
-    )
-    return [
-        DatasetOut(
-            slug=version.dataset.slug,
-            name=version.dataset.name,
-            version=version.number,
-            sha256=version.sha256,
-            bytes=version.bytes,
-            characters=version.characters,
-        )
-        for version in versions
-    ]
 
 
 @router.post("/runs", response={201: RunOut, 422: Refusal}, auth=LAUNCH)

@@ -35,15 +35,6 @@ class RecipeOut(Schema):
         )
 
 
-class DatasetOut(Schema):
-    slug: str
-    name: str
-    version: int
-    sha256: str
-    bytes: int
-    characters: int
-
-
 class LaunchIn(Schema):
     model_config = {"extra": "forbid"}
 

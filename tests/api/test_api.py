@@ -181,6 +181,9 @@ def test_the_description_lists_every_operation():
     assert set(paths) == {
         "/api/v1/recipes",
         "/api/v1/datasets",
+        "/api/v1/datasets/{slug}/{number}",
+        "/api/v1/datasets/{slug}/{number}/report",
+        "/api/v1/imports/{import_id}",
         "/api/v1/runs",
         "/api/v1/runs/{run_id}",
         "/api/v1/runs/{run_id}/stop",
