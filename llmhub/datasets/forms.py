@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Origin = Import.Origin
 ENDINGS = ".txt,.md,.jsonl,.ndjson,.csv,.tsv,.parquet,.gz,.zst"
-HUB_NAME = r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z"
+HUB_NAME = r"\A[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z"
 
 
 class ListsErrors(forms.BaseForm):
@@ -117,10 +117,10 @@ class OriginForm(ListsErrors, forms.Form):
         help_text=gettext_lazy("For example openai/gsm8k. The server needs a network for this."),
     )  # fmt: skip
     hub_config = forms.RegexField(
-        r"[\w.-]+\Z", label=gettext_lazy("Configuration"), required=False, max_length=100
+        r"\A[\w.-]+\Z", label=gettext_lazy("Configuration"), required=False, max_length=100
     )
     hub_split = forms.RegexField(
-        r"[\w.:+%\[\]-]+\Z", label=gettext_lazy("Split"), required=False, max_length=100,
+        r"\A[\w.:+%\[\]-]+\Z", label=gettext_lazy("Split"), required=False, max_length=100,
         initial="train",
     )  # fmt: skip
 

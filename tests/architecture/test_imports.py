@@ -52,6 +52,11 @@ def test_the_processes_that_serve_never_load_torch(statement):
         "llmhub.client",
         "llmhub.lib.manifest",
         "llmhub.lib.metric_names",
+        "llmhub.lib.problems",
+        "llmhub.lib.rows.columns",
+        "llmhub.lib.rows.kinds",
+        "llmhub.lib.rows.split",
+        "llmhub.lib.rows.template",
         "llmhub.lib.rundir",
         "llmhub.recipes.estimate",
         "llmhub.recipes.specs",
@@ -66,6 +71,14 @@ def test_what_is_shared_with_trainers_needs_neither_django_nor_torch(module):
 def test_a_trainer_needs_no_django(module):
     loaded = loaded_after(f"import {module}", BARE)
     assert not loaded & {"django", "celery", "channels", "redis", "psycopg"}
+
+
+def test_a_data_job_needs_neither_django_nor_torch():
+    modules = sorted(path.stem for path in (ROOT / "workers" / "data").glob("*.py"))
+    assert "tokenized" in modules
+    loaded = loaded_after(f"from workers.data import {', '.join(modules)}", BARE)
+    assert not loaded & {"django", "celery", "channels", "redis", "psycopg"}
+    assert not loaded & {"torch", "transformers"}
 
 
 def test_the_client_is_made_of_the_standard_library():

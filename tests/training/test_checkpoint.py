@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llmhub.lib import manifest
 from tests.training import small
 from tests.training.small import Place, Recorder
-from workers.training import models, optimizer, tokenizer
+from workers.data import tokenizer
+from workers.training import models, optimizer
 from workers.training.checkpoint import Checkpoints, Parts, load, newest_intact
 from workers.training.errors import BadCheckpoint
 from workers.training.progress import Progress
@@ -62,7 +63,7 @@ def parts(place: Place) -> Parts:
         data=[place.text.sha256],
         model=model,
         optimizer=optimizer.build(model, spec.training),
-        tokenizer=tokenizer.build("bytes", 300, []),
+        tokenizer=tokenizer.build("bytes", 300, special_tokens=[], texts=[]),
         progress=Progress(),
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,19 +8,22 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models
 
+from workers.data.token_files import Part
+from workers.data.tokenized import Tokenized
 from workers.training.data import TextWindows
 from workers.training.errors import BadData
-from workers.training.token_cache import TokenizedText
 
 
 def windows(training: int = 1_000, validation: int = 30, **changes: Any) -> TextWindows:
     """Tokens count up; each covers as many characters as its number."""
-    text = TokenizedText(
+    text = Tokenized(
         tokenizer=Tokenizer(models.BPE()),
-        training=np.arange(training, dtype=np.uint16),
-        validation=np.arange(validation, dtype=np.uint16),
+        training=counting(training),
+        validation=counting(validation),
         characters_per_token=np.arange(max(training, validation)),
         characters=training + validation,
+        path=Path("nowhere"),
+        files={},
     )
     values: dict[str, Any] = {
         "context": 4,
@@ -29,6 +33,10 @@ def windows(training: int = 1_000, validation: int = 30, **changes: Any) -> Text
         "seed": 7,
     }
     return TextWindows(text, **(values | changes))
+
+
+def counting(tokens: int) -> Part:
+    return Part(np.arange(tokens, dtype=np.uint16), starts=np.array([0, tokens]))
 
 
 def starts(source: TextWindows, step: int) -> list[int]:

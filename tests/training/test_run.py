@@ -15,12 +15,13 @@ import torch
 
 from llmhub.lib import manifest
 from llmhub.lib.rundir import AttemptDir
+from tests.data.sources import flip_a_byte
 from tests.training import small
 from tests.training.hub import Hub, hub
 from tests.training.small import Place
 from workers.training import run
 
-NOBODY = "http://127.0.0.1:9"
+CHATS = {"format": "jsonl", "kind": "chat", "columns": {"messages": "messages"}}
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +40,11 @@ def a_hub() -> Iterator[Hub]:
 def result(attempt: AttemptDir) -> dict[str, Any]:
     written: dict[str, Any] = json.loads(attempt.result.read_text())
     return written
+
+
+def first_file(job: dict[str, Any]) -> dict[str, Any]:
+    file: dict[str, Any] = job["data"][0]["files"][0]
+    return file
 
 
 def change_job(attempt: AttemptDir, change: Callable[[dict[str, Any]], None]) -> None:
@@ -77,8 +83,9 @@ def test_a_wish_in_the_want_file_is_heard(place: Place, a_hub: Hub):
 @pytest.mark.parametrize(
     ("cause", "message", "change"),
     [
-        ("bad_data", "not the text", lambda job: job["data"][0].update(sha256="0" * 64)),
-        ("bad_data", "cannot be read", lambda job: job["data"][0].update(path="/nowhere")),
+        ("bad_data", "not the one", lambda job: first_file(job).update(sha256="0" * 64)),
+        ("bad_data", "cannot be read", lambda job: first_file(job).update(path="/nowhere")),
+        ("bad_data", "learns from “text”", lambda job: job["data"][0]["reading"].update(CHATS)),
         ("bad_data", "longer text", lambda job: job["spec"]["model"].update(n_positions=50_000)),
         ("bad_config", "257 tokens", lambda job: job["spec"]["model"].update(vocab_size=256)),
         ("bad_config", "final learning rate", lambda job: job["spec"]["training"].update(min_lr=1)),
@@ -95,6 +102,41 @@ def test_what_is_wrong_with_the_job_is_said(
     ended = result(attempt)
     assert (ended["outcome"], ended["cause"], ended["step"]) == ("failed", cause, 0)
     assert message in ended["message"]
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_a_changed_byte_of_the_data_ends_the_run_before_the_first_step(
+    is_cached: bool, place: Place, a_hub: Hub
+):
+    if is_cached:
+        place.train(small.spec())
+    flip_a_byte(place.text.path)
+    attempt = place.attempt(small.spec(), a_hub.url)
+
+    assert run.main([str(attempt.path)]) == 0
+
+    ended = result(attempt)
+    assert (ended["outcome"], ended["cause"], ended["step"]) == ("failed", "bad_data", 0)
+    for said in (place.text.name, place.text.sha256, manifest.file_hash(place.text.path)):
+        assert said in ended["message"]
+    assert a_hub.batches == []
+
+
+def test_a_changed_byte_of_the_tokens_costs_making_them_anew(
+    place: Place, a_hub: Hub, capsys: pytest.CaptureFixture[str]
+):
+    first = place.train(small.spec())
+    (tokens,) = (place.root / "tokens").glob("*/training.bin")
+    written = tokens.read_bytes()
+    flip_a_byte(tokens)
+    attempt = place.attempt(small.spec(), a_hub.url)
+
+    assert run.main([str(attempt.path)]) == 0
+
+    assert tokens.read_bytes() == written
+    assert a_hub.series("train/loss") == first.series("train/loss")
+    log = capsys.readouterr().out
+    assert "damaged and are made anew: training.bin is not what was written" in log
 
 
 def test_a_crash_leaves_a_result_and_a_traceback(

@@ -9,6 +9,7 @@ from llmhub.runs.states import State
 from tests.factories import make_attempt, make_project, make_run
 from tests.workers.conftest import kill
 from workers import launcher, node
+from workers.data.source import Source
 from workers.timing import BackOff
 
 GPUS = [{"kind": "cuda", "name": "H200", "memory_bytes": 1, "uuid": f"GPU-{n}"} for n in range(2)]
@@ -42,7 +43,9 @@ def test_a_job_says_all_that_the_trainer_needs(atlas, worker, disk):
 
     assert place.path == disk / "runs" / str(run.pk) / "attempts" / "1"
     assert (job["run_id"], job["attempt_number"], job["spec"]) == (run.pk, 1, run.config)
-    assert job["data"][0]["sha256"] == run.dataset_version.sha256
+    (data,) = job["data"]
+    assert data["sha256"] == run.dataset_version.sha256
+    Source.parse(data).verify()
     assert job["resume_from"] is None
     assert job["environment"]["CUDA_VISIBLE_DEVICES"] == ""
     assert job["environment"]["OMP_NUM_THREADS"] == "6"

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from llmhub.accounts.models import Project, Role, User
-from llmhub.datasets.models import DatasetVersion
+from llmhub.datasets.models import DatasetVersion, Kind
 from llmhub.recipes.models import RecipeVersion
 from llmhub.recipes.scales import Scale
 from llmhub.runs.launch import LaunchRefused, launch
@@ -72,7 +72,7 @@ def demo_run(project: Project, learning_rate: float) -> Run:
     """Launched once per text and learning rate, however often the command is typed."""
     admins = User.objects.filter(memberships__project=project, memberships__role=Role.ADMIN)
     # The smallest of the demo texts where it is still there, else whatever is long.
-    data = DatasetVersion.objects.filter(dataset__project=project)
+    data = DatasetVersion.objects.filter(dataset__project=project, kind=Kind.TEXT)
     version = (
         data.filter(dataset__slug="python-documentation-topics").first()
         or data.order_by("-characters").first()
