@@ -285,7 +285,7 @@ TEXTS: dict[str, Text] = {
         _("The file is longer than was announced."), _("Upload it again while nobody writes to it.")
     ),
     "upload_unfinished": Text(
-        _("The upload is not complete."), _("Choose the same files again to go on with it.")
+        _("The upload is not complete."), _("Start it again with the same files.")
     ),
     "discarded": Text(_("The data were deleted meanwhile.")),
     # The machine that works on it

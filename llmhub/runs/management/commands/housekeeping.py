@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from llmhub.datasets import imports
 from llmhub.jobs import lifecycle as jobs
 from llmhub.jobs import outbox
 from llmhub.runs import claim, reaper
@@ -26,6 +27,7 @@ def chores() -> list[Chore]:
         Chore(claim.remind, every=5),
         Chore(jobs.tend, every=5),
         Chore(outbox.tidy, every=600),
+        Chore(imports.tidy, every=600),
     ]
 
 
