@@ -80,7 +80,8 @@ def add_version(mix: Mix, number: int, parts: Sequence[MixPart], user: User) -> 
         mix=mix, number=number, sha256=digest(parts), created_by=user
     )
     for position, part in enumerate(parts):
-        part.version, part.position = version, position
+        # New rows, also where the parts come from another version.
+        part.pk, part.version, part.position = None, version, position
     MixPart.objects.bulk_create(parts)
     return version
 

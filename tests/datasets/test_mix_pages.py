@@ -208,7 +208,7 @@ def test_an_older_version_is_shown_as_such(as_vera, bob, mix):
     assert set(rows_of(page.content.decode())) == {"books", "code"}
     newest = as_vera.get("/mixes/base/").content.decode()
     assert set(rows_of(newest)) == {"all"}
-    assert "<del>75 % · Novels v1</del>" in newest
+    assert "<del>75 % · Novels v1" in newest
 
 
 @pytest.mark.parametrize("number", ["3", "0", "-1", "one", "9" * 30, "1e0"])
@@ -380,8 +380,8 @@ def test_a_version_saved_meanwhile_is_told_and_nothing_typed_is_lost(as_alice, a
     assert 'value="0.4"' in page
     assert 'name="base" value="2"' in page
     # What saving again would undo of the other person's version.
-    assert "<del>50 % · Novels v1</del>" in page
-    assert "<ins>40 % · open</ins>" in page
+    assert "<del>50 % · Novels v1" in page
+    assert "<ins>40 % · open" in page
     assert as_bob.post("/mixes/base/edit/", posted(*ours, base="2")).status_code == 302
     assert mix.versions.count() == 3
 

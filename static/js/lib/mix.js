@@ -19,7 +19,8 @@ const sumOf = (weights) => weights.reduce((sum, weight) => sum + (weight ?? 0), 
 export function judge(weights) {
   const sum = sumOf(weights);
   if (Number.isNaN(sum)) return { state: "unreadable", sum, rest: NaN };
-  const rest = Math.abs(1 - sum);
+  // Without the dust of binary fractions, as the hub judges it.
+  const rest = Number(Math.abs(1 - sum).toFixed(9));
   if (rest <= TOLERANCE) return { state: "right", sum: 1, rest: 0 };
   return { state: sum < 1 ? "missing" : "over", sum, rest };
 }
