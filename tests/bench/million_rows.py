@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,17 +21,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from workers.process import ROOT
 
 WORDS_A_ROW = 150
 AT_ONCE = 10_000  # rows
+PAGE = os.sysconf("SC_PAGE_SIZE")
 READING = {"format": "jsonl", "kind": "text", "columns": {"text": "text"}}
 CHOICE = {"tokenizer": "bpe", "vocab_size": 8192, "validation_share": 0.1, "template": "plain"}
 
@@ -130,38 +130,47 @@ def step(work: str, folder: Path, values: dict[str, Any], size: int) -> dict[str
     return result
 
 
-@dataclass
-class Peak:
-    resident: int = 0
-    anonymous: int = 0
-
-
 class Memory:
     """The largest memory of a process and its children together, looked at 5 times a second."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._peak = Peak()
+        self._resident = self._anonymous = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
         self._thread.start()
 
     def _look(self) -> None:
         while not self._over.wait(0.2):
-            try:
-                root = psutil.Process(self._pid)
-                infos = [process.memory_info() for process in [root, *root.children(True)]]
-            except psutil.Error:
-                continue
-            resident = sum(info.rss for info in infos)
-            mapped = sum(info.shared for info in infos)
-            self._peak.resident = max(self._peak.resident, resident)
-            self._peak.anonymous = max(self._peak.anonymous, resident - mapped)
+            pages = [pages_of(pid) for pid in [self._pid, *children(self._pid)]]
+            self._resident = max(self._resident, sum(resident for resident, _ in pages))
+            self._anonymous = max(
+                self._anonymous, sum(resident - mapped for resident, mapped in pages)
+            )
 
     def stop(self) -> tuple[int, int]:
+        """Bytes, with and without the pages of mapped files."""
         self._over.set()
         self._thread.join()
-        return self._peak.resident, self._peak.anonymous
+        return self._resident * PAGE, self._anonymous * PAGE
+
+
+def children(pid: int) -> list[int]:
+    found = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in task.read_text().split()
+    ]
+    return found + [grandchild for child in found for grandchild in children(child)]
+
+
+def pages_of(pid: int) -> tuple[int, int]:
+    """Resident pages, and those of them that belong to files; nothing once it has ended."""
+    try:
+        _, resident, mapped, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+    except (OSError, ValueError):
+        return 0, 0
+    return resident, mapped
 
 
 if __name__ == "__main__":

@@ -202,7 +202,8 @@ def test_a_large_vocabulary_has_wide_tokens(tmp_path: Path):
     narrow = make(texts(tmp_path, WORDS), choose(vocab_size=1 << 16))
     wide = make(texts(tmp_path, WORDS), choose(vocab_size=(1 << 16) + 1))
 
-    assert (narrow.training.tokens.dtype, wide.training.tokens.dtype) == (np.uint16, np.uint32)
+    assert narrow.training.tokens.dtype == np.uint16
+    assert wide.training.tokens.dtype == np.uint32
     assert np.array_equal(narrow.training.tokens, wide.training.tokens)
 
 
