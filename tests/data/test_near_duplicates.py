@@ -1,3 +1,5 @@
+import random
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,22 @@ def test_rows_that_are_alike_by_way_of_another_are_one_group(tmp_path):
     near, found = found_in(tmp_path, rows(tmp_path, [*chain, LONG + " end"]))
     assert (found["rows"], found["groups"]) == (3, 1)
     assert near.repeats.tolist() == [False, True, True, True]
+
+
+def test_among_many_rows_of_one_form_those_nearly_the_same_are_found(tmp_path):
+    draw = random.Random(0)
+    form = [f"form{i}" for i in range(100)]
+    texts = []
+    for i in range(1_000):
+        own = [f"own{draw.randrange(10**6)}" for _ in range(25)]
+        texts.append(" ".join([*form[:50], *own, *form[50:]]))
+        if i % 20 == 0:
+            texts.append(texts[-1] + " end")
+    source = rows(tmp_path, texts)
+    near, found = found_in(tmp_path, source)
+    assert set(near.repeats.nonzero()[0]) <= {i for i, text in enumerate(texts) if "end" in text}
+    assert found["rows"] >= 48
+    assert found["groups"] == found["rows"]
 
 
 def test_signatures_agree_as_often_as_the_sets_are_similar():

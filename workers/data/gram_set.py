@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workers.data.arrays import Indices, Mask
+from workers.data.arrays import Indices, Mask, differs_from_previous
 from workers.data.groups import Rows
 from workers.data.hashing import Hashes
 
@@ -39,22 +39,38 @@ class GramSet:
     def close(self) -> None:
         while self._written > self._most_grams * self.one_in:
             self.one_in *= 2
-        kept = [grams for grams, _ in self.records()]
-        self.grams = np.unique(np.concatenate([self.grams, *kept]))
+        # Filled and put in order in place: np.unique takes many times the memory.
+        grams = np.empty(sum(len(some) for some, _ in self._records()), dtype=np.uint64)
+        filled = 0
+        for some, _ in self._records():
+            grams[filled : filled + len(some)] = some
+            filled += len(some)
+        grams.sort()
+        self.grams = grams[differs_from_previous(grams)]
 
     def places(self, grams: Hashes) -> tuple[Indices, Mask]:
         """Where each would be in the order, and whether it is there."""
-        places = np.searchsorted(self.grams, grams)
-        places[places == len(self.grams)] = 0
-        is_there = (
-            self.grams[places] == grams if len(self.grams) else np.zeros(len(grams), np.bool_)
-        )
-        return places, is_there
+        return _places(self.grams, grams)
 
-    def records(self) -> Iterator[tuple[Hashes, Rows]]:
+    def rows_with(self, places: Indices) -> Iterator[tuple[Rows, Indices]]:
+        """The rows that have some of the grams, each with the place of one; places in order."""
+        wanted = self.grams[places]
+        for grams, rows in self._records():
+            found, are_there = _places(wanted, grams)
+            yield rows[are_there], places[found[are_there]]
+
+    def _records(self) -> Iterator[tuple[Hashes, Rows]]:
         """Grams and the rows that they are from."""
         for start in range(0, self._written, _AT_ONCE):
             grams = np.fromfile(self._grams, np.uint64, _AT_ONCE, offset=8 * start)
             rows = np.fromfile(self._rows, np.uint32, _AT_ONCE, offset=4 * start)
             kept = grams % np.uint64(self.one_in) == 0
             yield grams[kept], rows[kept]
+
+
+def _places(ordered: Hashes, grams: Hashes) -> tuple[Indices, Mask]:
+    if not len(ordered):
+        return np.zeros(len(grams), dtype=np.int64), np.zeros(len(grams), dtype=np.bool_)
+    places = np.searchsorted(ordered, grams)
+    places[places == len(ordered)] = 0
+    return places, ordered[places] == grams

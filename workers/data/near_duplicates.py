@@ -18,14 +18,16 @@ from workers.data.checks import EXAMPLES, Figures, share
 from workers.data.duplicates import LEAST_WORDS, SHOWN_ROWS, Duplicates
 from workers.data.examples import Example
 from workers.data.groups import Groups, Rows
+from workers.data.hashing import Hashes, mix
 from workers.data.partitions import Partitions, Records
 from workers.data.shingle_store import ShingleStore
 
 NGRAM = 5
 THRESHOLD = 0.8
-# With how many rows of a bucket its others are compared. All with all would take a time that grows
-# with the square of a bucket of rows that are not alike.
-LEADERS = 100
+# A bucket with more rows is divided by the next band too. All of its rows with all would take a
+# time that grows with its square: where there are still as many, they are compared with the first
+# few alone.
+LARGE_BUCKET, LEADERS = 64, 8
 
 
 class NearDuplicates:
@@ -36,7 +38,7 @@ class NearDuplicates:
         self._folder = folder
         self._exact = exact
         self._threshold = threshold
-        self._keys = Partitions(folder / "keys", [("key", "u8"), ("row", "u4")])
+        self._keys = Partitions(folder / "keys", [("key", "u8"), ("next", "u4"), ("row", "u4")])
         self._shingles = ShingleStore(folder / "shingles")
         self._rows = self._too_short = self._groups = 0
         self._largest: list[tuple[int, Rows]] = []
@@ -54,8 +56,16 @@ class NearDuplicates:
         if len(having):
             found = minhash.signatures(shingles, np.append(first[having], first[-1]))
             long = words.per_row[having] >= LEAST_WORDS
-            rows = np.repeat(batch.rows[having[long]], minhash.BANDS)
-            self._keys.add(key=minhash.band_keys(found[long]).reshape(-1), row=rows)
+            self._add_keys(minhash.band_keys(found[long]), batch.rows[having[long]])
+
+    def _add_keys(self, keys: Hashes, rows: Rows) -> None:
+        """[rows, bands], each key with that of the next band."""
+        following = np.roll(keys, -1, axis=1) >> np.uint64(32)
+        self._keys.add(
+            key=keys.reshape(-1),
+            next=following.reshape(-1),
+            row=np.repeat(rows, minhash.BANDS),
+        )
 
     def finish(self) -> Collection[int]:
         groups = Groups(self._folder / "groups", self._rows)
@@ -70,15 +80,16 @@ class NearDuplicates:
 
     def _compare(self, records: Records, groups: Groups) -> None:
         """Each row with the first of its bucket; those unlike it then with the first of them."""
-        records = records[np.argsort(records["key"], kind="stable")]
-        keys, rows = records["key"], records["row"]
-        for _ in range(LEADERS):
+        keys, rows, is_large = _in_buckets(records)
+        for leader in range(LARGE_BUCKET):
+            if leader == LEADERS:
+                keys, rows, is_large = keys[~is_large], rows[~is_large], is_large[~is_large]
+            if not len(keys):
+                return
             leads = differs_from_previous(keys)
             leaders = rows[np.maximum.accumulate(np.where(leads, np.arange(len(keys)), 0))]
             unlike = ~(leads | self._joined(leaders, rows, groups))
-            keys, rows = keys[unlike], rows[unlike]
-            if not len(keys):
-                return
+            keys, rows, is_large = keys[unlike], rows[unlike], is_large[unlike]
 
     def _joined(self, leaders: Rows, rows: Rows, groups: Groups) -> Mask:
         """Which rows are in the group of their leader, after those like it were put there."""
@@ -99,6 +110,7 @@ class NearDuplicates:
                 "bands": minhash.BANDS,
                 "threshold": self._threshold,
                 "least_words": LEAST_WORDS,
+                "large_bucket": LARGE_BUCKET,
                 "leaders": LEADERS,
                 "detection": {str(j): round(minhash.detection(j), 4) for j in (0.8, 0.9, 0.95)},
             },
@@ -117,6 +129,24 @@ class NearDuplicates:
             for row, similarity in zip(rows.tolist(), similar.tolist(), strict=True)
         ]
         return {"size": size, "rows": shown}
+
+
+def _in_buckets(records: Records) -> tuple[Hashes, Rows, Mask]:
+    """Keys in order, the rows of each in order, and which are of large buckets."""
+    records = records[np.argsort(records["key"], kind="stable")]
+    keys = np.where(
+        _of_large_runs(records["key"]), mix(records["key"] ^ records["next"]), records["key"]
+    )
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    return keys, records["row"][order], _of_large_runs(keys)
+
+
+def _of_large_runs(keys: Hashes) -> Mask:
+    """Which keys are there more often than a bucket has rows that is not large."""
+    starts = np.flatnonzero(differs_from_previous(keys))
+    sizes = np.diff(np.append(starts, len(keys)))
+    return np.asarray(np.repeat(sizes, sizes) > LARGE_BUCKET)
 
 
 def _largest(leaders: Rows, members: Rows) -> list[tuple[int, Rows]]:

@@ -41,10 +41,8 @@ class Form:
 
 
 _FORMS = (
-    Form(
-        r"[1278] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d\d|2[AB]) ?\d{3} ?\d{3} ?\d\d",
-        nir.is_valid,
-    ),
+    Form(r"[12]\d\d(?:0[1-9]|1[0-2])(?:\d\d|2[AB])\d{8}", nir.is_valid),
+    Form(r"[12] \d\d (?:0[1-9]|1[0-2]) (?:\d\d|2[AB]) \d{3} \d{3} \d\d", nir.is_valid),
     Form(r"[A-Z]{6}\d\d[A-EHLMPRST]\d\d[A-Z]\d{3}[A-Z]", codicefiscale.is_valid),
     Form(r"\d{8}-?[A-Z]", dni.is_valid),
     Form(r"[XYZ]-?\d{7}-?[A-Z]", nie.is_valid),
@@ -65,7 +63,7 @@ _FORMS = (
     Form(
         r"\d\d ?\d\d ?\d\d ?\d{3} ?\d\d",
         nn.is_valid,
-        "rijksregister\\S*|registre national|national number|niss|insz",
+        r"rijksregister\S*|registre national|national number|niss|insz",
     ),
     Form(r"\d{11}", pesel.is_valid, "pesel"),
     Form(r"\d{3} ?\d{3} ?\d{3}", nif.is_valid, "nif|contribuinte"),
@@ -74,25 +72,39 @@ _FORMS = (
     Form(r"\d{3}[- ]?\d{3}[- ]?\d{3}", sin.is_valid, "sin|social insurance"),
     Form(r"\d{4} ?\d{4} ?\d{4}", aadhaar.is_valid, "aadhaar|aadhar|uidai"),
 )
-_COMPILED = [
+_UNNAMED = [(re.compile(form.pattern, re.ASCII), form) for form in _FORMS if not form.names]
+_NAMED = [
     (
         re.compile(ALONE_BEFORE + form.pattern + ALONE_AFTER, re.ASCII),
-        form.is_valid,
-        re.compile(rf"\b(?:{form.names})\b", re.IGNORECASE) if form.names else None,
+        re.compile(rf"\b(?:{form.names})\b", re.IGNORECASE),
+        form,
     )
     for form in _FORMS
+    if form.names
 ]
+# Most texts have neither: two looks instead of one for each form.
+_ANY_UNNAMED = re.compile(
+    f"{ALONE_BEFORE}(?:{'|'.join(pattern.pattern for pattern, _ in _UNNAMED)}){ALONE_AFTER}",
+    re.ASCII,
+)
+_ANY_NAME = re.compile(rf"\b(?:{'|'.join(form.names for _, _, form in _NAMED)})\b", re.IGNORECASE)
 
 
 def ids(text: str, start: int, end: int) -> Iterator[Span]:
-    for pattern, is_valid, names in _COMPILED:
+    if _ANY_NAME.search(text, max(0, start - _BEFORE), end + _AFTER):
+        yield from _named(text, start, end)
+    for match in _ANY_UNNAMED.finditer(text, start, end):
+        if not is_operand(text, match) and _is_valid(match[0]):
+            yield match.span()
+
+
+def _named(text: str, start: int, end: int) -> Iterator[Span]:
+    for pattern, names, form in _NAMED:
         for match in pattern.finditer(text, start, end):
-            if is_valid(match[0]) and _is_meant(names, text, match):
+            around = text[max(0, match.start() - _BEFORE) : match.end() + _AFTER]
+            if names.search(around) and form.is_valid(match[0]):
                 yield match.span()
 
 
-def _is_meant(names: re.Pattern[str] | None, text: str, match: re.Match[str]) -> bool:
-    if names is None:
-        return not is_operand(text, match)
-    around = text[max(0, match.start() - _BEFORE) : match.end() + _AFTER]
-    return names.search(around) is not None
+def _is_valid(number: str) -> bool:
+    return any(pattern.fullmatch(number) and form.is_valid(number) for pattern, form in _UNNAMED)

@@ -77,10 +77,9 @@ class Search:
         seen = self._seen[part]
         any_of = np.zeros(self._last_row + 1, dtype=np.bool_)
         telling = np.zeros_like(any_of)
-        for grams, rows in self._set.records():
-            places, _ = self._set.places(grams)
-            any_of[rows[seen.rows[places] > 0]] = True
-            tells = (seen.rows[places] > 0) & (seen.rows[places] < common)
+        for rows, places in self._set.rows_with(np.flatnonzero(seen.rows)):
+            any_of[rows] = True
+            tells = seen.rows[places] < common
             self._keep_first(part, rows[tells], seen.first[places[tells]])
             telling[rows[tells]] = True
         found = int(telling.sum())
