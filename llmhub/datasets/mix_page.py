@@ -13,6 +13,7 @@ from llmhub.datasets.mixes import PartChange, Plan, Source, difference
 from llmhub.datasets.models import Mix, MixPart, MixVersion
 from llmhub.recipes import scales, specs
 from llmhub.recipes.models import Recipe
+from llmhub.recipes.templatetags.recipes import largest_first
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project
@@ -52,7 +53,8 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Totals:
-    available: float
+    # None while every slot is open.
+    available: float | None
     is_estimate: bool
     planned: float | None
     filled: int
@@ -61,9 +63,10 @@ class Totals:
 
     @classmethod
     def of(cls, found: Sequence[Source]) -> Totals:
+        available = [source.available for source in found if source.available is not None]
         planned = [source.planned for source in found if source.planned is not None]
         return cls(
-            available=sum(source.available or 0 for source in found),
+            available=sum(available) if available else None,
             is_estimate=any(source.is_estimate for source in found),
             planned=sum(planned) if planned else None,
             filled=count_filled(source.part for source in found),
@@ -130,9 +133,9 @@ def templates(project: Project) -> list[Recipe]:
 
 
 def template_parts(recipe: Recipe) -> list[MixPart]:
-    """The slots that a team fills."""
+    """The slots that a team fills; the database does not keep their order."""
     mix = latest_spec(recipe).data.mix or {}
-    return [MixPart(slot=slot, weight=weight) for slot, weight in mix.items()]
+    return [MixPart(slot=slot, weight=weight) for slot, weight in largest_first(mix)]
 
 
 def latest_spec(recipe: Recipe) -> specs.Spec:

@@ -6,7 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import push_url
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import replace_url
 
 from llmhub.accounts.decorators import project_required, require_form_methods
 from llmhub.accounts.models import Role
@@ -25,6 +26,8 @@ def mixes(request: ProjectRequest) -> HttpResponse:
     return render(request, "datasets/mixes.html", {"rows": mix_page.overview(request.project)})
 
 
+# Or the browser's Back would show the part that it kept under the address of the page.
+@vary_on_headers("HX-Request")
 @require_safe
 @project_required()
 def mix(request: ProjectRequest, slug: str) -> HttpResponse:
@@ -48,7 +51,7 @@ def mix(request: ProjectRequest, slug: str) -> HttpResponse:
     }
     if not request.htmx:
         return render(request, "datasets/mix.html", context)
-    return push_url(render(request, "datasets/_mix_plan.html", context), address(request))
+    return replace_url(render(request, "datasets/_mix_plan.html", context), address(request))
 
 
 @require_form_methods

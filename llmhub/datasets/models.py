@@ -80,7 +80,7 @@ class DatasetVersion(models.Model):
     # Of the files' hashes and the way they are read: equal content has equal hashes.
     sha256 = models.CharField(max_length=64)
     kind = models.CharField(max_length=20, choices=Kind)
-    # `workers.data.source.Reading`: format, kind, columns, encoding, skip_bad.
+    # `workers.data.reading.source.Reading`: format, kind, columns, encoding, skip_bad.
     reading = models.JSONField()
     rows = models.BigIntegerField()
     documents = models.BigIntegerField(default=1)
@@ -119,7 +119,7 @@ class DatasetVersion(models.Model):
         return min(at_most, self.bytes) if is_plain else at_most
 
     def as_source(self) -> dict[str, Any]:
-        """What a process needs to read the rows: `workers.data.source.Source`."""
+        """What a process needs to read the rows: `workers.data.reading.source.Source`."""
         return {"files": [file.as_source() for file in self.files.all()], "reading": self.reading}
 
     def as_training_data(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class Import(models.Model):
     is_automatic = models.BooleanField(default=False)
 
     state = models.CharField(max_length=10, choices=State, default=State.RECEIVING)
-    # What `workers.data.check` found, and what a person chose instead.
+    # What `workers.data.reading.check` found, and what a person chose instead.
     found = models.JSONField(default=dict)
     choice = models.JSONField(default=dict)
     # A code of `lib.problems` with its values.
@@ -242,7 +242,7 @@ class Report(models.Model):
     version = models.ForeignKey(DatasetVersion, on_delete=models.CASCADE, related_name="reports")
     job = models.OneToOneField("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
     options = models.JSONField(default=dict)
-    # Empty until the job is done; then what `workers.data.report` returns.
+    # Empty until the job is done; then what `workers.data.report.report` returns.
     figures = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -262,7 +262,7 @@ class Tokenization(models.Model):
     job = models.OneToOneField("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
     # {"tokenizer", "vocab_size", "validation_share", "template"}
     choice = models.JSONField()
-    # Empty until the job is done; then what `workers.data.tokenize` returns.
+    # Empty until the job is done; then what `workers.data.tokens.tokenize` returns.
     figures = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=timezone.now)
 

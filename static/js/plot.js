@@ -7,21 +7,21 @@ import { lineTrace, oddTrace } from "./lib/traces.js";
 const FRAME_MS = 20;
 
 const waiting = new Set();
-let frame = null;
+let nextFrame = null;
 
 function schedule(plot) {
   waiting.add(plot);
-  frame ??= requestAnimationFrame(drawWaiting);
+  nextFrame ??= requestAnimationFrame(drawWaiting);
 }
 
 function drawWaiting(start) {
-  frame = null;
+  nextFrame = null;
   for (const plot of waiting) {
     waiting.delete(plot);
     plot.drawNow();
     if (performance.now() - start > FRAME_MS) break;
   }
-  if (waiting.size) frame = requestAnimationFrame(drawWaiting);
+  if (waiting.size) nextFrame = requestAnimationFrame(drawWaiting);
 }
 
 // The value of a colour token in the theme of the moment.
@@ -56,8 +56,8 @@ function reach(last) {
   return { include: [0, right], clipmin: 0, clipmax: right };
 }
 
-// What every chart has in common.
-function frame(theme) {
+// What the layout of every chart has in common.
+function shared(theme) {
   return {
     autosize: true,
     // The buttons stand above the curves, beside the card's title.
@@ -153,7 +153,7 @@ export class Plot {
     const shade = (token) => colour(this.#probe, token);
     const { traces, layout } = this.#picture(this.#content, theme, shade);
     this.#root.setAttribute("aria-label", this.#content.label);
-    Plotly.react(this.#root, traces, { ...frame(theme), ...layout }, CONFIG);
+    Plotly.react(this.#root, traces, { ...shared(theme), ...layout }, CONFIG);
     this.onDrawn(traces);
   }
 

@@ -74,9 +74,10 @@ def test_a_trainer_needs_no_django(module):
 
 
 def test_a_data_job_needs_neither_django_nor_torch():
-    modules = sorted(path.stem for path in (ROOT / "workers" / "data").glob("*.py"))
-    assert "tokenized" in modules
-    loaded = loaded_after(f"from workers.data import {', '.join(modules)}", BARE)
+    files = sorted((ROOT / "workers" / "data").rglob("*.py"))
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files]
+    assert "workers.data.tokens.tokenized" in modules
+    loaded = loaded_after(f"import {', '.join(modules)}", BARE)
     assert not loaded & {"django", "celery", "channels", "redis", "psycopg"}
     assert not loaded & {"torch", "transformers"}
 

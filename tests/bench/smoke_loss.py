@@ -22,7 +22,7 @@ from llmhub.recipes.estimate import count_parameters
 from llmhub.recipes.specs import PretrainSpec
 from tests.training.hub import hub
 from tests.training.small import Place, data_file
-from workers.data.source import DataFile
+from workers.data.reading.source import DataFile
 
 
 def main() -> None:

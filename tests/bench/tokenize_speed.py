@@ -20,6 +20,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -28,11 +29,11 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from llmhub.lib import manifest
 from llmhub.lib.rows.kinds import Kind
-from tests.training.small import data_file
-from workers.data.sequences import Sequences
-from workers.data.source import Reading, Source
-from workers.data.tokenized import Choice, tokenized
+from workers.data.reading.source import Reading, Source
+from workers.data.tokens.sequences import Sequences
+from workers.data.tokens.tokenized import Choice, tokenized
 from workers.process import ROOT
 
 CHOICE = Choice("bpe", vocab_size=8192, validation_share=0.1)
@@ -44,8 +45,8 @@ ALONE = """
 import json, sys
 from pathlib import Path
 from tests.bench.tokenize_speed import CHOICE
-from workers.data.source import Source
-from workers.data.tokenized import tokenized
+from workers.data.reading.source import Source
+from workers.data.tokens.tokenized import tokenized
 
 tokenized(Source.parse(json.loads(sys.argv[1])), CHOICE, Path(sys.argv[2]), lambda line: None)
 # Not ru_maxrss, which begins with what the parent had.
@@ -96,6 +97,10 @@ def write_text(folder: Path, size: int) -> Source:
     return Source([data_file(path)], Reading("text", Kind.TEXT, {}))
 
 
+def data_file(path: Path) -> DataFile:
+    return DataFile(path.name, path, manifest.file_hash(path), path.stat().st_size)
+
+
 def report_memory(write: Callable[[Path, int], Source], folder: Path, sizes: Sequence[int]) -> bool:
     peaks = []
     for size in sizes:
@@ -108,8 +113,9 @@ def report_memory(write: Callable[[Path, int], Source], folder: Path, sizes: Seq
 def peak_bytes(source: Source, cache: Path) -> int:
     files = [vars(file) | {"path": str(file.path)} for file in source.files]
     values = {"files": files, "reading": source.reading.as_json()}
-    command = [sys.executable, "-c", ALONE, json.dumps(values), str(cache)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    asked = [json.dumps(values), json.dumps(asdict(CHOICE)), str(cache)]
+    command = [sys.executable, "-c", ALONE, *asked]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return 1024 * int(done.stdout)
 
 

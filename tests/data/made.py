@@ -13,7 +13,7 @@ import zstandard
 
 from llmhub.lib.rows.kinds import Kind
 from workers.data.progress import Progress
-from workers.data.source import DataFile, Limits, Reading, Source
+from workers.data.reading.source import DataFile, Limits, Reading, Source
 
 
 def zstd(data: bytes) -> bytes:

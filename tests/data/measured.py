@@ -10,13 +10,13 @@ from typing import Any
 from llmhub.lib.rows.kinds import FIELDS, Kind
 from tests.data.made import json_lines, source, write
 from tests.data.people import REGIONS
-from workers.data.batches import Batch, batches
-from workers.data.checks import Check
-from workers.data.derive import derive
-from workers.data.division import Division
-from workers.data.examples import fetch
-from workers.data.report import report
-from workers.data.source import Source
+from workers.data.derive.derive import derive
+from workers.data.reading.source import Source
+from workers.data.report.batches import Batch, batches
+from workers.data.report.checks import Check
+from workers.data.report.division import Division
+from workers.data.report.examples import fetch
+from workers.data.report.report import report
 
 
 def rows(folder: Path, rows: Iterable[Any], kind: Kind = Kind.TEXT) -> Source:

@@ -9,7 +9,7 @@ from typing import Any
 
 from llmhub.lib import manifest
 from llmhub.lib.rows.kinds import FIELDS, OPTIONAL, Kind
-from workers.data.source import DataFile, Reading, Source
+from workers.data.reading.source import DataFile, Reading, Source
 
 
 def texts(folder: Path, *contents: str) -> Source:

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from tests.waiting import until
-from workers.data.ahead import ahead
+from workers.data.tokens.ahead import ahead
 
 
 def test_the_items_come_in_order_through_one_thread_after_another():

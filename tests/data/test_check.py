@@ -13,8 +13,8 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rows.columns import recognise, to_row
 from llmhub.lib.rows.kinds import Kind
 from tests.data.made import Phases, job, json_lines, write
-from workers.data.check import check
-from workers.data.source import DataFile
+from workers.data.reading.check import check
+from workers.data.reading.source import DataFile
 
 
 def checked(*files: DataFile, **reading: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from workers.data.distribution import Distribution
+from workers.data.report.distribution import Distribution
 
 
 def of(*parts) -> Distribution:

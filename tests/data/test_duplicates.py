@@ -1,6 +1,6 @@
 from llmhub.lib.rows.kinds import Kind
 from tests.data.measured import checked, passages, rows
-from workers.data.duplicates import Duplicates
+from workers.data.report.duplicates import Duplicates
 
 
 def test_rows_that_say_the_same_are_counted_and_shown_side_by_side(tmp_path):

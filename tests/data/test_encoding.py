@@ -1,8 +1,8 @@
 import pytest
 
 from tests.data.measured import checked, rows
-from workers.data import encoding, mojibake
-from workers.data.encoding import Encoding
+from workers.data.report import encoding, mojibake
+from workers.data.report.encoding import Encoding
 
 CLEAN = [
     "Plain ASCII\twith tabs\r\nand lines.",

@@ -13,8 +13,8 @@ import zstandard
 
 from llmhub.lib.problems import Problem
 from tests.data.made import PACKERS, json_lines, source, texts, write
-from workers.data import files
-from workers.data.source import Limits, Meter
+from workers.data.reading import files
+from workers.data.reading.source import Limits, Meter
 
 TEXT = "".join(f"line {number} of a text that is not too short\n" for number in range(50_000))
 MIB = 1 << 20

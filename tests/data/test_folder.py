@@ -7,7 +7,7 @@ import pytest
 
 from llmhub.lib.problems import Problem
 from tests.data.made import Phases
-from workers.data.folder import copy_in, listing
+from workers.data.reading.folder import copy_in, listing
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ import pytest
 from llmhub.lib.problems import Problem
 from ops.config import ROOT
 from tests.data.made import Phases, json_lines, source, texts, write
-from workers.data import hub
-from workers.data.source import DataFile, Limits
+from workers.data.reading import hub
+from workers.data.reading.source import DataFile, Limits
 
 FETCH = """
 import json, sys
 from pathlib import Path
 from llmhub.lib.problems import Problem
-from workers.data.hub import fetch
-from workers.data.source import Limits
+from workers.data.reading.hub import fetch
+from workers.data.reading.source import Limits
 try:
     fetch(sys.argv[1], None, "train", Path(sys.argv[2]), Limits(), lambda *_: None)
 except Problem as problem:

@@ -9,8 +9,8 @@ import pytest
 
 from llmhub.lib.problems import Problem
 from tests.data.made import Phases, job, json_lines, write
-from workers.data.importing import import_files
-from workers.data.source import DataFile
+from workers.data.reading.importing import import_files
+from workers.data.reading.source import DataFile
 
 TEXT = {"format": "text", "kind": "text", "columns": {}}
 JSON = {"format": "jsonl", "kind": "text", "columns": {"text": "text"}}

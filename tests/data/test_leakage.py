@@ -3,14 +3,14 @@ import pytest
 from llmhub.lib.rows import split
 from llmhub.lib.rows.kinds import Kind
 from tests.data.measured import as_json, checked, passages, rows
-from workers.data import search
-from workers.data.batches import batches
-from workers.data.division import Division
-from workers.data.gram_filter import GramFilter
-from workers.data.gram_set import GramSet
-from workers.data.hashing import numbers
-from workers.data.leakage import Leakage
-from workers.data.overlap import shared
+from workers.data.report import search
+from workers.data.report.batches import batches
+from workers.data.report.division import Division
+from workers.data.report.gram_filter import GramFilter
+from workers.data.report.gram_set import GramSet
+from workers.data.report.hashing import numbers
+from workers.data.report.leakage import Leakage
+from workers.data.report.overlap import shared
 
 SECRET = "the quick brown fox jumps over the lazy dog while the old cat sleeps"
 assert len(SECRET.split()) == 14

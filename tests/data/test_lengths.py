@@ -3,11 +3,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from llmhub.lib.rows.kinds import Kind
 from tests.data.measured import checked, rows
-from workers.data import tokenizer as tokenizers
-from workers.data import vocabulary
-from workers.data.cleaned import Overlong
-from workers.data.lengths import Lengths
-from workers.data.vocabulary import Vocabulary
+from workers.data.derive.cleaned import Overlong
+from workers.data.report import vocabulary
+from workers.data.report.lengths import Lengths
+from workers.data.report.vocabulary import Vocabulary
+from workers.data.tokens import tokenizer as tokenizers
 
 
 def of_words(path, *known: str):

@@ -5,11 +5,11 @@ import pytest
 
 from llmhub.lib.rows.kinds import Kind
 from tests.data.measured import checked, passages, rows
-from workers.data import minhash
-from workers.data.duplicates import Duplicates
-from workers.data.groups import Groups
-from workers.data.near_duplicates import NearDuplicates
-from workers.data.shingle_store import ShingleStore
+from workers.data.report import minhash
+from workers.data.report.duplicates import Duplicates
+from workers.data.report.groups import Groups
+from workers.data.report.near_duplicates import NearDuplicates
+from workers.data.report.shingle_store import ShingleStore
 
 LONG = " ".join(f"word{i}" for i in range(100))
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from workers.data.partitions import Partitions
+from workers.data.report.partitions import Partitions
 
 
 def test_records_with_one_key_are_in_one_part_in_the_order_of_their_arrival(tmp_path):

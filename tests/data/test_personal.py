@@ -8,9 +8,9 @@ from llmhub.lib.rows.template import as_text
 from tests.data import people
 from tests.data.measured import checked, rows
 from tests.data.people import REGIONS
-from workers.data.anonymise import anonymise as anonymise_row
-from workers.data.personal import anonymise, find, mask
-from workers.data.personal_check import PersonalData
+from workers.data.derive.anonymise import anonymise as anonymise_row
+from workers.data.report.personal import anonymise, find, mask
+from workers.data.report.personal_check import PersonalData
 
 OF_EACH = 300
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from llmhub.lib.problems import Problem
 from llmhub.lib.rows.kinds import Kind
 from tests.data.made import PACKERS, json_lines, source, texts, write
-from workers.data import read, text
-from workers.data.source import DataFile, Limits, Reading, Source
+from workers.data.reading import read, text
+from workers.data.reading.source import DataFile, Limits, Reading, Source
 
 MIB = 1 << 20
 

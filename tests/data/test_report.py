@@ -9,10 +9,10 @@ from tests.data import planted
 from tests.data.made import Phases
 from tests.data.measured import as_json, job, measured, passages, rows, undivided
 from tests.data.planted import Planted
-from workers.data import tokenizer as tokenizers
-from workers.data.duplicates import Duplicates
-from workers.data.near_duplicates import NearDuplicates
-from workers.data.report import report
+from workers.data.report.duplicates import Duplicates
+from workers.data.report.near_duplicates import NearDuplicates
+from workers.data.report.report import report
+from workers.data.tokens import tokenizer as tokenizers
 
 ROWS, OF_EACH = 3_000, 60
 

@@ -8,10 +8,10 @@ from llmhub.lib.rows import split
 from llmhub.lib.rows.kinds import Kind
 from llmhub.lib.rows.template import END_OF_TEXT
 from tests.data.sources import rows, texts
-from workers.data import sequences as of_source
-from workers.data.sequences import TRAINING, VALIDATION, Sequences, Stretch
-from workers.data.source import Source
-from workers.data.tokenizer import LONGEST
+from workers.data.reading.source import Source
+from workers.data.tokens import sequences as of_source
+from workers.data.tokens.sequences import TRAINING, VALIDATION, Sequences, Stretch
+from workers.data.tokens.tokenizer import LONGEST
 
 SHARE = 0.25
 

@@ -4,8 +4,8 @@ from llmhub.lib.rows import split
 from llmhub.lib.rows.kinds import Kind
 from tests.data.made import source, write
 from tests.data.measured import checked, passages, rows
-from workers.data.division import Division
-from workers.data.splits import Splits
+from workers.data.report.division import Division
+from workers.data.report.splits import Splits
 
 
 def splits(source, share):

@@ -12,9 +12,9 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rows.kinds import Kind
 from llmhub.lib.rows.template import END_OF_TEXT
 from tests.data.sources import flip_a_byte, rows, texts
-from workers.data.source import Source
-from workers.data.tokenize import PREVIEW_TOKENS, tokenize
-from workers.data.tokenized import tokenized
+from workers.data.reading.source import Source
+from workers.data.tokens.tokenize import PREVIEW_TOKENS, tokenize
+from workers.data.tokens.tokenized import tokenized
 
 CHOICE = {"tokenizer": "bpe", "vocab_size": 300, "validation_share": 0.25, "template": "chatml"}
 PAIRS = [
@@ -74,7 +74,7 @@ def test_the_second_time_it_finds_it(tmp_path: Path):
 
 
 def test_a_training_finds_what_it_made(tmp_path: Path):
-    from workers.data.tokenized import Choice
+    from workers.data.tokens.tokenized import Choice
 
     source = texts(tmp_path, "some words, " * 500)
     made = tokenize(values(source), Heard())

@@ -17,11 +17,11 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rows.kinds import Kind
 from llmhub.lib.rows.template import render, special_tokens
 from tests.data.sources import flip_a_byte, rows, texts
-from workers.data import tokenized as of_source
-from workers.data import tokenizer as tokenizers
-from workers.data.source import Source
-from workers.data.token_files import Part
-from workers.data.tokenized import Choice, Tokenized, key, sample, tokenized
+from workers.data.reading.source import Source
+from workers.data.tokens import tokenized as of_source
+from workers.data.tokens import tokenizer as tokenizers
+from workers.data.tokens.token_files import Part
+from workers.data.tokens.tokenized import Choice, Tokenized, key, sample, tokenized
 
 KINDS = pytest.mark.parametrize("tokenizer", ["bpe", "bytes", "characters"])
 WORDS = "to be or not to be, that is the question — où est l'été?\n" * 400
@@ -210,7 +210,7 @@ def test_a_large_vocabulary_has_wide_tokens(tmp_path: Path):
 def test_many_batches_are_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     source = rows(tmp_path, Kind.CHAT, ROWS[Kind.CHAT])
     whole = make(source)
-    monkeypatch.setattr("workers.data.sequences.BATCH", 100)
+    monkeypatch.setattr("workers.data.tokens.sequences.BATCH", 100)
     again = tokenized(source, choose(), tmp_path / "elsewhere", str)
 
     assert again.files == whole.files
@@ -266,8 +266,8 @@ def test_two_threads_at_once_make_it_once(tmp_path: Path):
 JOIN_IN = """
 import json, sys
 from pathlib import Path
-from workers.data.source import Source
-from workers.data.tokenized import Choice, tokenized
+from workers.data.reading.source import Source
+from workers.data.tokens.tokenized import Choice, tokenized
 
 source, cache = Source.parse(json.loads(sys.argv[1])), Path(sys.argv[2])
 sys.stdin.readline()

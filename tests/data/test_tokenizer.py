@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmhub.lib.problems import Problem
 from llmhub.lib.rows.template import END_OF_TEXT, special_tokens
-from workers.data import tokenizer as tokenizers
+from workers.data.tokens import tokenizer as tokenizers
 
 TEXT = "Où est l'été? 漢字 and\tplain words, plain words.\n" * 20
 KINDS = pytest.mark.parametrize("kind", ["bpe", "bytes", "characters"])

@@ -2,7 +2,7 @@ import random
 
 import numpy as np
 
-from workers.data import grams, words
+from workers.data.report import grams, words
 
 
 def said(*texts: str) -> list[list[str]]:

@@ -197,7 +197,9 @@ def test_the_plan_alone_is_answered_while_the_form_changes(as_vera, mix):
     assert "<html" not in page
     assert rows_of(page)["books"].endswith("600 0.6667 unknown")
     assert 'hx-swap-oob="innerHTML:#plan-said"' in page
-    assert answer["HX-Push-Url"] == "/mixes/base/?project=atlas&recipe=&tokens=800"
+    assert answer["HX-Replace-Url"] == "/mixes/base/?project=atlas&recipe=&tokens=800"
+    # The browser's Back must not take the part for the page.
+    assert "HX-Request" in answer["Vary"]
 
 
 def test_an_older_version_is_shown_as_such(as_vera, bob, mix):

@@ -15,7 +15,7 @@ from llmhub.lib.rows.kinds import Kind
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import specs
 from llmhub.recipes.specs import PretrainSpec
-from workers.data.source import DataFile, Reading, Source
+from workers.data.reading.source import DataFile, Reading, Source
 from workers.training import setup
 from workers.training.job import Job
 from workers.training.loop import Trainer

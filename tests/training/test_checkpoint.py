@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llmhub.lib import manifest
 from tests.training import small
 from tests.training.small import Place, Recorder
-from workers.data import tokenizer
+from workers.data.tokens import tokenizer
 from workers.training import models, optimizer
 from workers.training.checkpoint import Checkpoints, Parts, load, newest_intact
 from workers.training.errors import BadCheckpoint

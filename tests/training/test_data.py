@@ -8,8 +8,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models
 
-from workers.data.token_files import Part
-from workers.data.tokenized import Tokenized
+from workers.data.tokens.token_files import Part
+from workers.data.tokens.tokenized import Tokenized
 from workers.training.data import TextWindows
 from workers.training.errors import BadData
 

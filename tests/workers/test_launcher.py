@@ -9,7 +9,7 @@ from llmhub.runs.states import State
 from tests.factories import make_attempt, make_project, make_run
 from tests.workers.conftest import kill
 from workers import launcher, node
-from workers.data.source import Source
+from workers.data.reading.source import Source
 from workers.timing import BackOff
 
 GPUS = [{"kind": "cuda", "name": "H200", "memory_bytes": 1, "uuid": f"GPU-{n}"} for n in range(2)]

@@ -25,12 +25,12 @@ Work = Callable[[dict[str, Any], Progress], dict[str, Any]]
 
 # Imported when needed: not every job needs arrow and a tokenizer.
 WORK = {
-    "fetch": "workers.data.fetch:fetch",
-    "check": "workers.data.check:check",
-    "import": "workers.data.importing:import_files",
-    "report": "workers.data.report:report",
-    "tokenize": "workers.data.tokenize:tokenize",
-    "derive": "workers.data.derived:derived",
+    "fetch": "workers.data.reading.fetch:fetch",
+    "check": "workers.data.reading.check:check",
+    "import": "workers.data.reading.importing:import_files",
+    "report": "workers.data.report.report:report",
+    "tokenize": "workers.data.tokens.tokenize:tokenize",
+    "derive": "workers.data.derive.derived:derived",
 }
 
 

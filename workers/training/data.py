@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from workers.data.tokenized import Tokenized
+from workers.data.tokens.tokenized import Tokenized
 from workers.training.errors import BadData
 from workers.training.objectives import Batch
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import specs
 from llmhub.recipes.specs import PretrainSpec
-from workers.data.source import Source
+from workers.data.reading.source import Source
 from workers.training.errors import BadConfig
 
 

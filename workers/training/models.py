@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from llmhub.recipes.specs import GPT2Model, LlamaModel, Runtime
-from workers.data.tokenizer import END_OF_TEXT_ID
+from workers.data.tokens.tokenizer import END_OF_TEXT_ID
 from workers.training.errors import BadConfig
 
 _ENDS: dict[str, Any] = {"bos_token_id": END_OF_TEXT_ID, "eos_token_id": END_OF_TEXT_ID}

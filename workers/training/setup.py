@@ -12,8 +12,8 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rows.kinds import Kind
 from llmhub.recipes.estimate import micro_batches_per_step
 from llmhub.recipes.specs import PretrainSpec
-from workers.data.source import Source
-from workers.data.tokenized import Choice, Tokenized, tokenized
+from workers.data.reading.source import Source
+from workers.data.tokens.tokenized import Choice, Tokenized, tokenized
 from workers.training import checkpoint, models, optimizer, rng
 from workers.training.checkpoint import Checkpoints, Parts
 from workers.training.data import TextWindows

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from llmhub.lib.rows.template import END_OF_TEXT
-from workers.data.tokenizer import special_ids
+from workers.data.tokens.tokenizer import special_ids
 
 
 def for_transformers(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:

@@ -24,6 +24,7 @@ NAVIGATION = (
     ("recipes", gettext_lazy("Recipes")),
     ("checklists", gettext_lazy("Checklists")),
     ("datasets", gettext_lazy("Datasets")),
+    ("mixes", gettext_lazy("Mixes")),
     ("models", gettext_lazy("Models")),
     ("reference", gettext_lazy("Reference")),
     ("workers", gettext_lazy("Workers")),

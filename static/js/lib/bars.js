@@ -26,9 +26,10 @@ function barTrace({ name, values, texts, colours }, names, theme, shade) {
   };
 }
 
-// A line across all bars at `value`.
+// A line behind all bars at `value`.
 const limitLine = (value, theme) => ({
   type: "line",
+  layer: "below",
   x0: value,
   x1: value,
   yref: "paper",
@@ -43,6 +44,8 @@ export function bars({ names, series, xTitle, limit = null }, theme, shade) {
   return {
     traces: series.map((one) => barTrace(one, names, theme, shade)),
     layout: {
+      // A legend stands below the card's title, which reaches into the plot.
+      margin: { l: 48, r: 14, t: series.length > 1 ? 60 : 40, b: 40 },
       barmode: "group",
       bargap: 0.3,
       dragmode: false,
@@ -52,6 +55,8 @@ export function bars({ names, series, xTitle, limit = null }, theme, shade) {
       xaxis: axis(theme, {
         title: xTitle,
         nticks: 5,
+        // As `compact` writes them: 2B, not 2G.
+        exponentformat: "B",
         fixedrange: true,
         // Room for the figure at the end of the longest bar.
         range: [0, largest * 1.25 || 1],
