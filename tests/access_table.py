@@ -109,7 +109,7 @@ URLS: dict[str, Rule] = {
     ),
     "datasets/imports/<int:import_id>/go/": action(MEMBER, of="import"),
     "datasets/imports/<int:import_id>/look/": action(MEMBER, of="import"),
-    "datasets/imports/<int:import_id>/register/": action(MEMBER, of="import"),
+    "datasets/imports/<int:import_id>/register/": form(MEMBER, of="import", see=MEMBER),
     "datasets/imports/<int:import_id>/again/": action(MEMBER, of="import"),
     "datasets/imports/<int:import_id>/cancel/": action(MEMBER, of="import"),
     "datasets/imports/<int:import_id>/discard/": action(MEMBER, of="import"),

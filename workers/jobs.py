@@ -155,8 +155,11 @@ def _finish(job: Job, code: int, folder: Path) -> None:
         lifecycle.succeed(job, result["result"], folder)
     elif "problem" in result:
         lifecycle.fail(job, Problem(result["problem"]["code"], **result["problem"]["values"]))
-    elif code == -signal.SIGKILL or code == -signal.SIGABRT:
+    elif code == -signal.SIGABRT:
+        # Libraries in other languages end so when they get no memory.
         lifecycle.fail(job, Problem("out_of_memory"))
+    elif code < 0:
+        lifecycle.fail(job, Problem("job_killed", signal=-code))
     else:
         logger.error("Job %s ended with %s:\n%s", job, code, _tail(folder / "log"))
         lifecycle.fail(job, Problem("job_crashed", code=code, detail=_last_line(folder / "log")))

@@ -164,6 +164,9 @@ def add_dataset(
     It is read after the answer: ask `GET /imports/{id}` until its state is done or failed.
     """
     project = project_of(request)
+    for field, text in (("name", name), ("file", file)):
+        if "\0" in text:
+            raise NotAdded({field: [_("Null characters are not allowed.")]})
     known = services.named(project, name)
     facts = {} if known else checked_facts(project, name=name, licence=licence, source=source)
     length = int(request.headers.get("Content-Length") or 0)

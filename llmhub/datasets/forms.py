@@ -62,6 +62,14 @@ class FactsForm(ListsErrors, forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.project = project
+        for field in self.fields.values():
+            # What the person saw comes back, so that only what they changed is saved.
+            field.show_hidden_initial = self.instance.pk is not None
+
+    def save_changes(self) -> None:
+        """Leaves alone what somebody else has changed meanwhile."""
+        changed = {name: self.cleaned_data[name] for name in self.changed_data}
+        Dataset.objects.filter(pk=self.instance.pk).update(**changed)
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])

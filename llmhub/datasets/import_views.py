@@ -99,7 +99,8 @@ def import_file(request: HubRequest, import_id: int, position: int) -> HttpRespo
     if int(request.headers.get("Content-Length") or 0) > PIECE_BYTES:
         return JsonResponse({"error": _("The piece is too large.")}, status=413)
     try:
-        return JsonResponse({"received": imports.receive(of, position, offset, request.body)})
+        # Read as a stream: what Django keeps in memory of a form has a smaller limit.
+        return JsonResponse({"received": imports.receive(of, position, offset, request.read())})
     except WrongOffset as wrong:
         return JsonResponse({"received": wrong.received}, status=409)
     except Problem as problem:
@@ -154,11 +155,12 @@ def import_look(request: HubRequest, import_id: int) -> HttpResponse:
     return render(request, "datasets/_reading.html", page_context(of, form) | {"is_update": True})
 
 
-@require_POST
+@require_form_methods
 @login_required
 def import_register(request: HubRequest, import_id: int) -> HttpResponse:
+    """A refused form stays at this address; who comes back to it is led to the import."""
     of = import_of(request, import_id)
-    form = form_of(of, request.POST)
+    form = form_of(of, request.POST) if request.method == "POST" else None
     if form is None:
         return redirect("import", of.pk)
     if not form.is_valid():
@@ -173,7 +175,7 @@ def import_again(request: HubRequest, import_id: int) -> HttpResponse:
     """Looks at the files once more, in the encoding that the person chose."""
     of = import_of(request, import_id)
     encoding = "cp1252" if request.POST.get("encoding") == "cp1252" else "utf-8"
-    imports.look_again(of, {"encoding": encoding})
+    imports.look_again(of, {"encoding": encoding, "skip_bad": "skip_bad" in request.POST})
     return redirect("import", of.pk)
 
 
@@ -191,5 +193,7 @@ def import_cancel(request: HubRequest, import_id: int) -> HttpResponse:
 def import_discard(request: HubRequest, import_id: int) -> HttpResponse:
     of = import_of(request, import_id)
     imports.discard(of)
+    if request.headers.get("Accept") == "application/json":
+        return HttpResponse(status=204)
     messages.info(request, _("Discarded. Nothing of it was kept."))
     return redirect("datasets")

@@ -35,7 +35,9 @@ SPARE_BYTES = 512 * 2**20
 KEEP_UNFINISHED = timedelta(days=2)
 # Problems that another try may solve: the files stay. So they do after a bad row, which may be left
 # out or read otherwise; a file with bytes that no text has is no file of rows.
-MENDABLE = frozenset({"cancelled", "disk_full", "job_lost", "job_crashed", "machine_failed"})
+MENDABLE = frozenset(
+    {"cancelled", "disk_full", "job_lost", "job_killed", "job_crashed", "machine_failed"}
+)
 HOPELESS = frozenset({"binary", "json_array", "utf16"})
 
 
@@ -71,6 +73,9 @@ def begin(
         is_automatic=is_automatic,
     )
     found.staging().mkdir(mode=0o700, parents=True, exist_ok=True)
+    for position in range(len(files)):
+        # Also of an empty file, for which no piece comes.
+        found.staged(position).touch()
     return found
 
 
@@ -112,7 +117,7 @@ def receive(of: Import, position: int, offset: int, piece: bytes) -> int:
         raise WrongOffset(file["received"])
     if offset + len(piece) > file["bytes"]:
         raise Problem("larger_than_said", file=file["name"])
-    with locked.staged(position).open("r+b" if offset else "wb") as target:
+    with locked.staged(position).open("r+b") as target:
         target.seek(offset)
         target.write(piece)
     file["received"] += len(piece)
@@ -167,12 +172,21 @@ def looked_at(of: Import, found: dict[str, Any]) -> None:
     if "problem" in found and not found["samples"]:
         raise Problem(found["problem"]["code"], **found["problem"]["values"])
     locked = lock(of)
-    locked.found, locked.state = found, State.READY
+    choice = locked.job.params.get("choice", {}) if locked.job else {}
+    locked.found = found | {"skip_bad": choice.get("skip_bad", False)}
+    locked.state = State.READY
     locked.save()
-    if locked.is_automatic and found["kind"]:
-        choose(locked, reading_of(found))
-    elif locked.is_automatic:
-        raise Problem("not_recognised", columns=", ".join(found["columns"])[:200])
+    if locked.is_automatic:
+        choose(locked, reading_of(recognised(found)))
+
+
+def recognised(found: dict[str, Any]) -> dict[str, Any]:
+    """What a script may go on with; it cannot be asked."""
+    if "problem" in found:
+        raise Problem(found["problem"]["code"], **found["problem"]["values"])
+    if not found["kind"]:
+        raise Problem("not_recognised", columns=", ".join(found["columns"]))
+    return found
 
 
 def reading_of(found: dict[str, Any], **choice: Any) -> dict[str, Any]:
@@ -182,7 +196,7 @@ def reading_of(found: dict[str, Any], **choice: Any) -> dict[str, Any]:
         "kind": found["kind"],
         "columns": found["mapping"] or {},
         "encoding": found["encoding"],
-        "skip_bad": False,
+        "skip_bad": found.get("skip_bad", False),
     }
     return suggested | choice
 
@@ -193,7 +207,7 @@ def was_read(of: Import, reading: dict[str, Any], result: dict[str, Any]) -> Dat
     paths = [locked.staged(position) for position in range(len(locked.files))]
     services.lock(locked.project)
     read = ReadFiles.of(result, reading, paths)
-    services.refuse_known(locked.project, read.sha256)
+    services.refuse_known(locked.project, read)
     dataset = locked.dataset or new_dataset(locked)
     version = services.add_version(dataset, read, locked.created_by)
     locked.version, locked.dataset, locked.state = version, dataset, State.DONE

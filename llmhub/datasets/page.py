@@ -21,7 +21,6 @@ JOB_TITLES = {
     "dataset.tokenize": gettext_lazy("Tokens"),
     "dataset.derive": gettext_lazy("New version"),
 }
-SHOWN_JOBS = 3
 
 
 @dataclass(frozen=True)
@@ -78,18 +77,14 @@ def finished(version: DatasetVersion) -> list[Tokenization]:
 
 
 def jobs_of(version: DatasetVersion) -> list[Job]:
-    """What works on the version, and the failures since the last thing that worked."""
+    """The newest work of each kind on the version, unless it went well."""
     jobs = Job.objects.filter(
         project=version.dataset.project_id,
         kind__in=JOB_TITLES,
         params__version=version.pk,
     )
-    shown: list[Job] = []
-    for job in jobs[:SHOWN_JOBS]:
-        if job.state == Job.State.SUCCEEDED:
-            break
-        shown.append(job)
-    return shown
+    newest = jobs.order_by("kind", "-pk").distinct("kind")
+    return [job for job in newest if job.state != Job.State.SUCCEEDED]
 
 
 @dataclass(frozen=True)

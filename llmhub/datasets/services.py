@@ -16,6 +16,8 @@ from llmhub.accounts.models import Project
 from llmhub.datasets import storing
 from llmhub.datasets.identity import content_hash
 from llmhub.datasets.models import Dataset, DatasetFile, DatasetVersion
+from llmhub.jobs import lifecycle as jobs
+from llmhub.jobs.models import Job
 from llmhub.lib.problems import Problem
 
 if TYPE_CHECKING:
@@ -56,11 +58,15 @@ def lock(project: Project) -> None:
     Project.objects.select_for_update().get(pk=project.pk)
 
 
-def refuse_known(project: Project, sha256: str) -> None:
-    known = DatasetVersion.objects.filter(dataset__project=project, sha256=sha256)
+def refuse_known(project: Project, read: ReadFiles) -> None:
+    """Raises Problem where the project has this content; a damaged file of it is made whole."""
+    known = DatasetVersion.objects.filter(dataset__project=project, sha256=read.sha256)
     version = known.select_related("dataset").first()
-    if version:
-        raise Problem("already_there", version=str(version))
+    if version is None:
+        return
+    files = zip(version.files.all(), read.paths, strict=True)
+    repaired = sum(storing.repair(file, path) for file, path in files)
+    raise Problem("repaired" if repaired else "already_there", version=str(version))
 
 
 def create(project: Project, name: str, user: User | None, **facts: Any) -> Dataset:
@@ -76,7 +82,7 @@ def add_version(
 ) -> DatasetVersion:
     """The next version; takes the files over. Raises Problem where the project has this content."""
     lock(dataset.project)
-    refuse_known(dataset.project, read.sha256)
+    refuse_known(dataset.project, read)
     latest = dataset.versions.first()
     version = DatasetVersion.objects.create(
         dataset=dataset,
@@ -104,6 +110,8 @@ def delete_version(version: DatasetVersion) -> None:
     try:
         with transaction.atomic():
             lock(version.dataset.project)
+            for job in Job.objects.open().filter(params__version=version.pk):
+                jobs.cancel(job)
             version.delete()
             if not version.dataset.versions.exists():
                 version.dataset.delete()

@@ -9,7 +9,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from llmhub.datasets.models import DatasetFile
-from llmhub.lib import durable
+from llmhub.lib import durable, manifest
 
 # Readers go by the content; the ending helps a person who looks into the folder.
 ENDINGS = (".gz", ".zst", ".txt", ".jsonl", ".csv", ".tsv", ".parquet")
@@ -38,6 +38,16 @@ def keep(staged: Path, facts: dict[str, Any]) -> str:
     durable.flush(staged)
     with StagedFile(staged) as content:
         return default_storage.save(name, content)
+
+
+def repair(file: DatasetFile, staged: Path) -> bool:
+    """Puts `staged`, which has the right content, in the place of a file that was damaged."""
+    place = file.path()
+    if place.exists() and manifest.file_hash(place) == file.sha256:
+        return False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    durable.publish(staged, place)
+    return True
 
 
 def ending(name: str) -> str:

@@ -125,7 +125,8 @@ def dataset_edit(request: HubRequest, slug: str) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     form = FactsForm(request.project, posted, instance=found)
     if form.is_bound and form.is_valid():
-        form.save()
+        if form.has_changed():
+            form.save_changes()
         return redirect("dataset", slug)
     context = {"form": form, "dataset": found}
     return render(request, "datasets/edit.html", context, status=422 if form.is_bound else 200)

@@ -269,6 +269,12 @@ TEXTS: dict[str, Text] = {
         _("None of the known columns is there; the file has: %(columns)s."),
         _("Say which columns hold the text, or the prompt and the answer."),
     ),
+    "repaired": Text(
+        _(
+            "This content is already here, as %(version)s. Its file on the disk was damaged, "
+            "and is whole again now."
+        )
+    ),
     "already_there": Text(_("This content is already here, as %(version)s.")),
     "name_taken": Text(
         _("There is a dataset called “%(name)s” by now."),
@@ -301,6 +307,10 @@ TEXTS: dict[str, Text] = {
     "job_lost": Text(
         _("The machine went down %(tries)s times while it worked on this."),
         _("See on the page Workers whether it is up, then try again."),
+    ),
+    "job_killed": Text(
+        _("The process that did the work was ended by signal %(signal)s."),
+        _("Somebody ended it, or the machine ran out of memory. Try again."),
     ),
     "job_crashed": Text(
         _("The work ended with code %(code)s: %(detail)s"),

@@ -229,10 +229,6 @@ def usable(start: Start) -> QuerySet[DatasetVersion]:
 
 
 def choices_of(start: Start) -> QuerySet[DatasetVersion]:
-    """The newest version of each dataset, and the one that the parent run used."""
-    versions = usable(start)
-    newest = versions.order_by("dataset_id", "-number").distinct("dataset_id").values("pk")
-    chosen = versions.filter(pk__in=newest)
-    if start.parent:
-        chosen |= versions.filter(pk=start.parent.dataset_version_id)
-    return chosen.select_related("dataset").order_by("dataset__name", "-number")
+    """Every version, the newest of a dataset first."""
+    versions = usable(start).select_related("dataset").defer("sample")
+    return versions.order_by("dataset__name", "-number")

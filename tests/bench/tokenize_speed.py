@@ -31,7 +31,7 @@ from tokenizers import Tokenizer
 
 from llmhub.lib import manifest
 from llmhub.lib.rows.kinds import Kind
-from workers.data.reading.source import Reading, Source
+from workers.data.reading.source import DataFile, Reading, Source
 from workers.data.tokens.sequences import Sequences
 from workers.data.tokens.tokenized import Choice, tokenized
 from workers.process import ROOT
@@ -44,11 +44,11 @@ MOST_BYTES = 1 << 30
 ALONE = """
 import json, sys
 from pathlib import Path
-from tests.bench.tokenize_speed import CHOICE
 from workers.data.reading.source import Source
-from workers.data.tokens.tokenized import tokenized
+from workers.data.tokens.tokenized import Choice, tokenized
 
-tokenized(Source.parse(json.loads(sys.argv[1])), CHOICE, Path(sys.argv[2]), lambda line: None)
+source, choice = map(json.loads, sys.argv[1:3])
+tokenized(Source.parse(source), Choice.parse(choice), Path(sys.argv[3]), lambda line: None)
 # Not ru_maxrss, which begins with what the parent had.
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

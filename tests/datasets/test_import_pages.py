@@ -6,9 +6,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from llmhub.datasets import imports
-from llmhub.datasets.models import DatasetVersion, Import
+from llmhub.datasets.models import Dataset, DatasetVersion, Import
 from llmhub.jobs.models import Job
-from tests.datasets.importing import QUESTIONS, lines, send
+from tests.datasets.importing import QUESTIONS, confirm, lines, register, send
 from tests.factories import join, make_dataset_version, make_project
 from tests.jobs.running import run_jobs
 
@@ -192,3 +192,49 @@ def test_a_name_that_hides_itself_is_shown_as_text(as_bob, atlas):
     page = as_bob.get(f"/datasets/imports/{of.pk}/").content.decode()
     assert "<img src=x" not in page
     assert "<b>x</b>" not in page
+
+
+def test_a_piece_may_be_larger_than_a_form(as_bob):
+    content = b"One line of text.\n" * 300_000
+    plan = announce(as_bob, content, "a.txt").json()
+    assert put(as_bob, plan["files"][0], content).json() == {"received": len(content)}
+
+
+def test_an_empty_file_is_called_so(as_bob):
+    plan = announce(as_bob, b"", "a.jsonl").json()
+    as_bob.post(plan["go"])
+    run_jobs()
+    page = as_bob.get(plan["page"]).content.decode()
+    assert "no rows that can be used" in page
+
+
+def test_a_bad_first_row_may_be_left_out_too(as_bob, atlas):
+    of = send(atlas, b"BROKEN\n" + lines(QUESTIONS), "a.jsonl")
+    page = as_bob.get(f"/datasets/imports/{of.pk}/").content.decode()
+    assert "line 1" in page
+    as_bob.post(f"/datasets/imports/{of.pk}/again/", {"encoding": "utf-8", "skip_bad": "on"})
+    run_jobs()
+    page = as_bob.get(f"/datasets/imports/{of.pk}/").content.decode()
+    assert "What is 0 + 0?" in page
+    assert "checked" in page
+
+
+def test_registering_again_heals_a_damaged_file(atlas, committed):
+    with committed():
+        version = register(atlas, lines(QUESTIONS))
+    path = version.files.get().path()
+    content = path.read_bytes()
+    path.write_bytes(b"X" + content[1:])
+    with committed():
+        of = confirm(send(atlas, content, "again.jsonl", facts={"name": "Again"}))
+    assert of.problem["code"] == "repaired"
+    assert path.read_bytes() == content
+
+
+def test_two_tabs_change_what_each_has_changed(as_bob, atlas):
+    make_dataset_version(atlas, slug="fables")
+    seen = {"initial-name": "Fables", "initial-licence": ""}
+    as_bob.post("/datasets/fables/edit/", seen | {"name": "Tales", "licence": ""})
+    as_bob.post("/datasets/fables/edit/", seen | {"name": "Fables", "licence": "MIT"})
+    dataset = Dataset.objects.get()
+    assert (dataset.name, dataset.licence) == ("Tales", "MIT")

@@ -127,7 +127,8 @@ class UploadForm extends HTMLElement {
       this.abort = null;
       location.assign(plan.page);
     } catch (error) {
-      await fetch(plan.discard, { method: "POST", headers, redirect: "manual" }).catch(() => {});
+      const quiet = { ...headers, Accept: "application/json" };
+      await fetch(plan.discard, { method: "POST", headers: quiet }).catch(() => {});
       throw error;
     }
   }

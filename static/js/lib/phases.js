@@ -5,14 +5,14 @@ const PHASES = {
   copying: () => gettext("Copying the files"),
   downloading: () => gettext("Downloading"),
   reading: () => gettext("Reading the rows"),
+  counting: () => gettext("Counting"),
+  looking: () => gettext("Looking at the split and the benchmarks"),
+  comparing: () => gettext("Comparing the rows"),
+  showing: () => gettext("Fetching examples"),
   measuring: () => gettext("Measuring the rows"),
-  duplicates: () => gettext("Looking for duplicates"),
-  leakage: () => gettext("Comparing validation with training"),
-  examples: () => gettext("Fetching examples"),
   writing: () => gettext("Writing the new version"),
   learning: () => gettext("Learning the tokenizer"),
   tokenizing: () => gettext("Tokenizing"),
-  verifying: () => gettext("Verifying"),
 };
 
 export function doing(state, phase) {
