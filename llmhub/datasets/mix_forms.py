@@ -1,9 +1,8 @@
-"""The forms of the mixes: the rows of a version, the facts of a new one, the planned run."""
+"""The forms of the mixes: the rows of a version, the facts of a new one."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from llmhub.datasets import mixes
-from llmhub.datasets.mix_page import Plannable, suiting, versions_with_parts
-from llmhub.datasets.mixes import MAX_PARTS, TOLERANCE, Conflict, NameTaken, Plan, Unchanged
+from llmhub.datasets.mix_page import versions_with_parts
+from llmhub.datasets.mixes import MAX_PARTS, TOLERANCE, Conflict, NameTaken, Unchanged
 from llmhub.datasets.models import DatasetVersion, Mix, MixPart, MixVersion
 from llmhub.lib.texts import whole
 from llmhub.recipes.forms import FieldErrors, shown
-from llmhub.recipes.scales import Scale
-from llmhub.recipes.specs import MAX_COUNT
 from llmhub.recipes.templatetags.recipes import decimal
 
 if TYPE_CHECKING:
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 
 # Rows of a form, empty ones and removed ones included.
 MAX_ROWS = 4 * MAX_PARTS
-# A mix of fewer sources is none.
+# What an empty form starts with.
 FIRST_ROWS = 2
 # Rows to fill where no script can add one.
 SPARE_ROWS = 3
@@ -49,29 +46,6 @@ class WeightField(forms.CharField):
         if not 0 <= weight <= 1:
             raise forms.ValidationError(_("A weight is a number from 0 to 1."))
         return weight
-
-
-class TokensField(forms.CharField):
-    """A number of tokens as people write it: 300B, 26.2 M, 400,000."""
-
-    PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e[0-9]+)?) ?([kmbt]?)", re.IGNORECASE)
-    PREFIXES = {"": 1, "k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
-    LONGEST = 40
-    # Between groups of three digits only: 1,5 is no 15.
-    SEPARATORS = re.compile(r"(?<=[0-9])[,\s_’'](?=[0-9]{3}(?![0-9]))")
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return None
-        is_short = len(text) <= self.LONGEST
-        match = self.PATTERN.fullmatch(self.SEPARATORS.sub("", text)) if is_short else None
-        tokens = float(match[1]) * self.PREFIXES[match[2].lower()] if match else 0
-        if not 1 <= tokens <= MAX_COUNT:
-            raise forms.ValidationError(
-                _("Write a number of tokens, for example 300B or 26,214,400.")
-            )
-        return round(tokens)
 
 
 class PartForm(forms.Form):
@@ -131,29 +105,22 @@ class RowsFormSet(forms.BaseFormSet):  # type: ignore[type-arg]
             raise forms.ValidationError(
                 _("A mix has at most %(most)s sources.") % {"most": MAX_PARTS}
             )
-        self.refuse_repeated_slots(filled)
-        self.refuse_repeated_data(filled)
+        refuse_repeated(filled, "slot", _("Another source has this name."))
+        # Twice the same data are one source with both weights, and its epochs add up.
+        refuse_repeated(
+            filled,
+            "dataset_version",
+            _("Another source has this data already: give that one both weights."),
+        )
         refuse_wrong_sum([form.cleaned_data["weight"] for form in filled])
 
-    def refuse_repeated_slots(self, filled: Sequence[PartForm]) -> None:
-        for form in repeating(filled, lambda form: form.cleaned_data["slot"].casefold()):
-            form.add_error("slot", _("Another source has this name."))
 
-    def refuse_repeated_data(self, filled: Sequence[PartForm]) -> None:
-        """Twice the same data are one source with both weights, and its epochs add up."""
-        for form in repeating(filled, lambda form: form.cleaned_data["dataset_version"]):
-            form.add_error(
-                "dataset_version",
-                _("Another source has this data already: give that one both weights."),
-            )
-
-
-def repeating(filled: Sequence[PartForm], key: Any) -> Iterator[PartForm]:
+def refuse_repeated(filled: Sequence[PartForm], name: str, reason: str) -> None:
     seen = set()
     for form in filled:
-        value = key(form)
+        value = form.cleaned_data[name].casefold()
         if value and value in seen:
-            yield form
+            form.add_error(name, reason)
         seen.add(value)
 
 
@@ -202,16 +169,17 @@ class MixForm:
         return bool(self.rows.is_bound)
 
     def shown_rows(self) -> list[PartForm]:
-        """Those with something in them, and at least the two of which a mix consists."""
-        filled = self.rows.filled()
-        return [*filled, *self.empty_rows()[: max(0, FIRST_ROWS - len(filled))]]
+        """Those with something in them, and at least the first ones."""
+        return self.filled_first()[: self.shown_count()]
 
     def spare_rows(self) -> list[PartForm]:
-        return self.empty_rows()[max(0, FIRST_ROWS - len(self.rows.filled())) :]
+        return self.filled_first()[self.shown_count() :]
 
-    def empty_rows(self) -> list[PartForm]:
-        filled = self.rows.filled()
-        return [form for form in self.rows.forms if form not in filled]
+    def filled_first(self) -> list[PartForm]:
+        return sorted(self.rows.forms, key=lambda form: not form.has_changed())
+
+    def shown_count(self) -> int:
+        return max(len(self.rows.filled()), FIRST_ROWS)
 
     def is_valid(self) -> bool:
         return bool(self.rows.is_valid())
@@ -228,15 +196,19 @@ class MixForm:
             *(
                 error
                 for number, form in enumerate(self.shown_rows(), 1)
-                for error in row_errors(number, form)
+                for error in field_errors(form, source_title(number))
             ),
         ]
 
 
-def row_errors(number: int, form: PartForm) -> Iterator[FieldErrors]:
+def source_title(number: int) -> str:
+    return _("Source %(number)s") % {"number": number}
+
+
+def field_errors(form: forms.BaseForm, source: str = "") -> Iterator[FieldErrors]:
     for name, reasons in form.errors.items():
         field = form[name]
-        title = _("Source %(number)s, %(field)s") % {"number": number, "field": field.label}
+        title = f"{source}, {field.label}" if source else str(field.label)
         yield FieldErrors(field.html_name, field.id_for_label, title, [str(r) for r in reasons])
 
 
@@ -287,16 +259,7 @@ class NewMixForm(MixForm):
         return all([self.facts.is_valid(), super().is_valid()])
 
     def error_list(self) -> list[FieldErrors]:
-        facts = [
-            FieldErrors(
-                name,
-                self.facts[name].id_for_label,
-                str(self.facts[name].label),
-                [str(reason) for reason in reasons],
-            )
-            for name, reasons in self.facts.errors.items()
-        ]
-        return [*facts, *super().error_list()]
+        return [*field_errors(self.facts), *super().error_list()]
 
     def save(self, user: User) -> Mix | None:
         """The new mix, or None with the reasons at the fields."""
@@ -348,44 +311,3 @@ class MixEditForm(MixForm):
             )
             % {"person": latest.created_by or _("Someone"), "number": latest.number}
         )
-
-
-class PlanForm(forms.Form):
-    """The planned run, as the address says it; said nothing, the recipe that suits the mix."""
-
-    recipe = forms.ChoiceField(label=gettext_lazy("Recipe"), required=False)
-    scale = forms.ChoiceField(label=gettext_lazy("Scale"), required=False, choices=Scale.choices)
-    tokens = TokensField(
-        label=gettext_lazy("Or so many tokens"),
-        required=False,
-        widget=forms.TextInput({"autocomplete": "off", "maxlength": 40}),
-    )
-
-    def __init__(
-        self, known: Sequence[Plannable], parts: Sequence[MixPart], said: Mapping[str, str]
-    ) -> None:
-        if not {"recipe", "tokens"} & said.keys():
-            suits = suiting(known, parts)
-            said = {"recipe": suits.recipe.slug if suits else ""}
-        super().__init__(said, auto_id="plan_%s")
-        self.known = {one.recipe.slug: one for one in known}
-        field = self.fields["recipe"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [("", "–"), *grouped(known)]
-
-    def plan(self) -> Plan | None:
-        if not self.is_valid():
-            return None
-        if self.cleaned_data["tokens"]:
-            return Plan(tokens=self.cleaned_data["tokens"])
-        chosen = self.known.get(self.cleaned_data["recipe"])
-        return chosen.plan(self.cleaned_data["scale"]) if chosen else None
-
-
-def grouped(known: Sequence[Plannable]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Choices of a select, by objective."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for one in known:
-        options = groups.setdefault(one.recipe.objective_title(), [])
-        options.append((one.recipe.slug, str(one.recipe)))
-    return list(groups.items())

@@ -13,7 +13,8 @@ from llmhub.accounts.decorators import project_required, require_form_methods
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import ProjectRequest
 from llmhub.datasets import mix_page
-from llmhub.datasets.mix_forms import MixEditForm, NewMixForm, PlanForm
+from llmhub.datasets.mix_forms import MixEditForm, NewMixForm
+from llmhub.datasets.mix_plan_form import PlanForm
 from llmhub.datasets.mixes import MAX_PARTS, MOST_EPOCHS, sources
 from llmhub.datasets.models import Mix, MixVersion
 from llmhub.lib.texts import whole

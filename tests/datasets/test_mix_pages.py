@@ -6,7 +6,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from llmhub.datasets import mixes
-from llmhub.datasets.mix_forms import TokensField
+from llmhub.datasets.mix_plan_form import TokensField
 from llmhub.datasets.models import DatasetVersion, Mix, MixPart, MixVersion, Tokenization
 from llmhub.recipes import services as recipe_services
 from tests.factories import join, make_dataset_version, make_project
@@ -168,7 +168,7 @@ def test_a_mix_made_from_a_recipe_is_planned_for_it_until_another_is_chosen(as_b
 def test_an_odd_number_of_tokens_is_told_and_plans_nothing(as_vera, mix, odd):
     page = as_vera.get("/mixes/base/", {"tokens": odd})
     assert page.status_code == 200
-    assert re.search("Write a number of tokens|at most 40 characters", text(page))
+    assert "Write a number of tokens" in text(page)
     assert rows_of(page.content.decode())["books"].endswith("– – unknown")
 
 

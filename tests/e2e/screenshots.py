@@ -23,10 +23,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--run", help="the run whose page is shown")
     parser.add_argument("--compare", help="the runs that are compared")
+    parser.add_argument("--dataset", help="the slug of the dataset whose page is shown")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     url, _, _ = arguments.link.partition("/welcome/")
-    pages = pages_of(arguments.run, arguments.compare)
+    pages = pages_of(arguments.run, arguments.compare, arguments.dataset)
     with browsers.chromium() as browser:
         state = signed_in(browser, arguments.link)
         for size in SIZES:
@@ -34,7 +35,7 @@ def main() -> None:
                 shoot(browser, state, url, pages, size, theme, arguments.folder)
 
 
-def pages_of(run: str | None, compared: str | None) -> dict[str, str]:
+def pages_of(run: str | None, compared: str | None, dataset: str | None) -> dict[str, str]:
     pages = {
         "overview": "/",
         "runs": "/runs/",
@@ -42,10 +43,13 @@ def pages_of(run: str | None, compared: str | None) -> dict[str, str]:
         "recipe": "/recipes/gpt2-125m/",
         "launch": "/runs/new/?recipe=gpt2-125m",
         "datasets": "/datasets/",
+        "mixes": "/mixes/",
         "workers": "/workers/",
     }
     if run:
         pages["run"] = f"/runs/{run}/"
+    if dataset:
+        pages["dataset"] = f"/datasets/{dataset}/"
     if compared:
         pages["compare"] = f"/compare/?runs={compared}"
     return pages

@@ -5,7 +5,7 @@ import { gettext } from "../lib/i18n.js";
 import { Plot } from "../plot.js";
 
 // What a chart needs besides its bars, and for each bar.
-const EDGES_REM = 6.5;
+const EDGES_REM = 7.5;
 const BAR_REM = 2.25;
 
 const known = (value, write) => (value === null ? "" : write(value));

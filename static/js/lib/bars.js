@@ -46,6 +46,8 @@ export function bars({ names, series, xTitle, limit = null }, theme, shade) {
     layout: {
       // A legend stands below the card's title, which reaches into the plot.
       margin: { l: 48, r: 14, t: series.length > 1 ? 60 : 40, b: 40 },
+      // Room for the legend under the card's title; also without one, so that charts keep in line.
+      margin: { l: 48, r: 14, t: 56, b: 40 },
       barmode: "group",
       bargap: 0.3,
       dragmode: false,
@@ -55,6 +57,8 @@ export function bars({ names, series, xTitle, limit = null }, theme, shade) {
       xaxis: axis(theme, {
         title: xTitle,
         nticks: 5,
+        // Billions as B, as the figures at the bars say them.
+        exponentformat: "B",
         // As `compact` writes them: 2B, not 2G.
         exponentformat: "B",
         fixedrange: true,
