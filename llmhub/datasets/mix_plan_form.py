@@ -29,8 +29,7 @@ class TokensField(forms.CharField):
         text = super().to_python(value)
         if not text:
             return None
-        is_short = len(text) <= self.LONGEST
-        match = self.PATTERN.fullmatch(self.SEPARATORS.sub("", text)) if is_short else None
+        match = self.PATTERN.fullmatch(self.SEPARATORS.sub("", text))
         tokens = float(match[1]) * self.PREFIXES[match[2].lower()] if match else 0
         if not 1 <= tokens <= MAX_COUNT:
             raise forms.ValidationError(

@@ -1,7 +1,7 @@
 // The sources of a mix as bars, drawn from the rows of its table, which says the same in words.
 import { bars } from "../lib/bars.js";
 import { compact, figure } from "../lib/format.js";
-import { gettext } from "../lib/i18n.js";
+import { format, gettext } from "../lib/i18n.js";
 import { Plot } from "../plot.js";
 
 // What a chart needs besides its bars, and for each bar.
@@ -40,7 +40,7 @@ function tokens(sources) {
 
 function epochs(sources, limit) {
   return {
-    xTitle: gettext("Epochs"),
+    xTitle: format(gettext("Epochs; the line stands at {limit}"), { limit }),
     limit,
     series: [
       {

@@ -35,7 +35,7 @@ const limitLine = (value, theme) => ({
   yref: "paper",
   y0: 0,
   y1: 1,
-  line: { color: theme.ink, width: 1, dash: "dash" },
+  line: { color: theme.ink, width: 2, dash: "dash" },
 });
 
 // `content`: {names, series, xTitle, limit}; without a `limit` no line is drawn.
