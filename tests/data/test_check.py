@@ -138,6 +138,7 @@ def test_parquet_cells_of_any_type_can_be_shown(tmp_path: Path):
         (b"{curly}\n", "text"),
         (b"a,b\n", "text"),
     ],
+    ids=["JSON", "packed JSON", "braces", "commas"],
 )
 def test_the_content_decides_where_the_name_does_not(tmp_path: Path, content, written_as: str):
     assert checked(write(tmp_path / "a", content))["format"] == written_as
