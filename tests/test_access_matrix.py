@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
-from llmhub.datasets.models import Import, Mix, MixVersion
+from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
 from llmhub.urls import websocket_urlpatterns
 from tests.access_table import SOCKETS, URLS, Door, Rule
@@ -172,6 +172,7 @@ def make_objects(world: World, membership_id: int) -> None:
     invite, invite_secret = links.invite(world.atlas, world.alice, Role.VIEWER, life=week)
     own_token, _ = tokens.create(world.alice, world.atlas, f"{MARK} token", [Scope.READ])
     job = lifecycle.start("dataset.report", world.atlas, world.alice, {"version": dataset.pk})
+    Report.objects.create(version=dataset, job=job)
     begun = Import.objects.create(
         project=world.atlas,
         facts={"name": f"{MARK} import"},
