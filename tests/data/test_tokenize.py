@@ -95,15 +95,36 @@ def test_the_preview_is_what_the_trainer_reads(tmp_path: Path, tokenizer: str):
     flat = [token for sequence in made["preview"] for token in sequence]
     assert [token_id for _, _, token_id in flat] == tokens[: len(flat)]
     assert len(made["preview"]) == 5
+
+
+def test_the_preview_shows_what_is_learned(tmp_path: Path):
+    """A token is a character here, so that every text comes out whole."""
+    source = rows(tmp_path, Kind.PROMPT_COMPLETION, PAIRS)
+    made = tokenize(values(source, tokenizer="characters"), Heard())
+
+    written = {
+        f"<|im_start|>user\n{row['prompt']}<|im_end|>\n<|im_start|>assistant\n{row['completion']}"
+        "<|im_end|>": row["completion"] + "<|im_end|>"
+        for row in PAIRS
+    }
     for sequence in made["preview"]:
-        written = "".join(text for text, _, _ in sequence)
+        whole = "".join(text for text, _, _ in sequence)
         learned = "".join(text for text, counted, _ in sequence if counted)
-        for text in (written, learned):
-            # Bytes that are no whole character are shown one by one.
-            assert text.endswith("<|im_end|>") or "<|im_end|>" in text
-        if tokenizer == "characters":
-            assert learned in {row["completion"] + "<|im_end|>" for row in PAIRS}
-            assert "<|im_start|>user\nQu’est-ce que" in written
+        assert written[whole] == learned
+
+
+def test_the_preview_shows_the_two_answers_of_a_pair_side_by_side(tmp_path: Path):
+    pairs = [{"prompt": f"{i}²?", "chosen": f"{i * i}", "rejected": f"{i}²"} for i in range(60)]
+    source = rows(tmp_path, Kind.PREFERENCE, pairs)
+    made = tokenize(values(source, tokenizer="characters"), Heard())
+
+    learned = [
+        "".join(text for text, counted, _ in sequence if counted).removesuffix("<|im_end|>")
+        for sequence in made["preview"]
+    ]
+    answers = {pair["chosen"]: pair["rejected"] for pair in pairs}
+    assert [answers[chosen] for chosen in learned[0:4:2]] == learned[1:4:2]
+    assert sum(made["sequences"].values()) == 2 * len(pairs)
 
 
 def test_bytes_of_a_character_that_is_split_are_shown_as_bytes(tmp_path: Path):
