@@ -7,6 +7,7 @@ Each step changes the import under its row's lock and starts the job of the next
 from __future__ import annotations
 
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -260,6 +261,12 @@ def tidy() -> None:
     """Housekeeping: what nobody went on with, and folders that no import knows."""
     for old in Import.objects.open().filter(changed_at__lt=Now() - KEEP_UNFINISHED):
         discard(old)
+    known = {str(pk) for pk in Import.objects.values_list("pk", flat=True)}
+    for folder in Import.STAGING.glob("*"):
+        # A young one may belong to a row that is not committed yet.
+        is_old = time.time() - folder.stat().st_mtime > KEEP_UNFINISHED.total_seconds()
+        if is_old and folder.name not in known:
+            remove_staging(folder)
 
 
 def lock(of: Import) -> Import:

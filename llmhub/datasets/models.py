@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -225,9 +225,10 @@ class Import(models.Model):
     def __str__(self) -> str:
         return self.dataset.name if self.dataset else str(self.facts.get("name", ""))
 
+    STAGING: ClassVar[Path] = settings.HUB_DATA / "imports"
+
     def staging(self) -> Path:
-        folder: Path = settings.HUB_DATA / "imports"
-        return folder / str(self.pk)
+        return self.STAGING / str(self.pk)
 
     def staged(self, position: int) -> Path:
         return self.staging() / str(position)

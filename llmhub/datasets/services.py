@@ -107,6 +107,8 @@ def delete_version(version: DatasetVersion) -> None:
     Raises Refused where a run or a mix names the version.
     """
     names = set(version.files.values_list("stored", flat=True))
+    finished = version.tokenizations.exclude(figures={})
+    tokens = set(finished.values_list("figures__path", flat=True))
     try:
         with transaction.atomic():
             lock(version.dataset.project)
@@ -116,6 +118,7 @@ def delete_version(version: DatasetVersion) -> None:
             if not version.dataset.versions.exists():
                 version.dataset.delete()
             transaction.on_commit(lambda: storing.remove_unused(names))
+            transaction.on_commit(lambda: storing.remove_tokens(tokens))
     except ProtectedError as error:
         raise Refused(refusal(version, error)) from error
 

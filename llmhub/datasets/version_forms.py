@@ -20,6 +20,10 @@ TOKENIZERS = [
 
 
 class ActionForm(forms.Form):
+    def wish(self) -> dict[str, Any]:
+        """What the verb of `processing` is told."""
+        return dict(self.cleaned_data)
+
     def first_error(self) -> str:
         name, reasons = next(iter(self.errors.items()))
         label = self.fields[name].label if name in self.fields else ""
@@ -36,9 +40,6 @@ class ReportForm(ActionForm):
     context_length = forms.IntegerField(
         label=gettext_lazy("Overlong from"), initial=1024, min_value=8, max_value=2**20
     )
-
-    def options(self) -> dict[str, Any]:
-        return dict(self.cleaned_data)
 
 
 class TokenizeForm(ActionForm):
@@ -59,7 +60,7 @@ class TokenizeForm(ActionForm):
         max_value=LARGEST_SHARE,
     )
 
-    def choice(self) -> dict[str, Any]:
+    def wish(self) -> dict[str, Any]:
         return {**self.cleaned_data, "template": self.cleaned_data["template"] or TEMPLATES[0]}
 
 
@@ -79,7 +80,7 @@ class DeriveForm(ActionForm):
             raise forms.ValidationError(_("Choose what the new version shall be without."))
         return self.cleaned_data
 
-    def changes(self) -> dict[str, Any]:
+    def wish(self) -> dict[str, Any]:
         return {
             "remove": sorted(self.cleaned_data["remove"]),
             "anonymise": self.cleaned_data["anonymise"],

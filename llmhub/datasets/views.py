@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db.models import Count
@@ -15,11 +16,14 @@ from llmhub.datasets import page, processing, services
 from llmhub.datasets.forms import FactsForm
 from llmhub.datasets.import_views import named, unfinished
 from llmhub.datasets.models import Dataset, DatasetVersion
-from llmhub.datasets.version_forms import DeriveForm, ReportForm, TokenizeForm
+from llmhub.datasets.version_forms import ActionForm, DeriveForm, ReportForm, TokenizeForm
 from llmhub.jobs.live import project_topic
 
 if TYPE_CHECKING:
+    from llmhub.accounts.models import User
     from llmhub.accounts.requests import HubRequest
+
+    Start = Callable[[DatasetVersion, User, dict[str, Any]], object]
 
 
 @require_safe
@@ -64,42 +68,37 @@ def shown(version: DatasetVersion, part: str) -> HttpResponse:
     return answer
 
 
+def started(
+    request: HubRequest, version: DatasetVersion, form: ActionForm, start: Start, part: str
+) -> HttpResponse:
+    """Back to the part of the page that shows the work, or why it was not started."""
+    if form.is_valid():
+        start(version, request.user, form.wish())
+    else:
+        messages.error(request, form.first_error())
+    return shown(version, part)
+
+
 @require_POST
 @project_required(Role.MEMBER)
 def report(request: HubRequest, slug: str, number: int) -> HttpResponse:
-    version = version_of(request, slug, number)
-    form = ReportForm(request.POST)
-    if form.is_valid():
-        processing.report(version, request.user, form.options())
-    else:
-        messages.error(request, form.first_error())
-    return shown(version, "report")
+    version, form = version_of(request, slug, number), ReportForm(request.POST)
+    return started(request, version, form, processing.report, "report")
 
 
 @require_POST
 @project_required(Role.MEMBER)
 def tokenize(request: HubRequest, slug: str, number: int) -> HttpResponse:
-    version = version_of(request, slug, number)
-    form = TokenizeForm(request.POST)
-    if form.is_valid():
-        processing.tokenize(version, request.user, form.choice())
-    else:
-        messages.error(request, form.first_error())
-    return shown(version, "tokens")
+    version, form = version_of(request, slug, number), TokenizeForm(request.POST)
+    return started(request, version, form, processing.tokenize, "tokens")
 
 
 @require_POST
 @project_required(Role.MEMBER)
 def derive(request: HubRequest, slug: str, number: int) -> HttpResponse:
     """A cleaned or an anonymised version."""
-    version = version_of(request, slug, number)
-    form = DeriveForm(request.POST)
-    if form.is_valid():
-        processing.derive(version, request.user, form.changes())
-        messages.info(request, _("The new version is being made; this one stays as it is."))
-    else:
-        messages.error(request, form.first_error())
-    return shown(version, "report")
+    version, form = version_of(request, slug, number), DeriveForm(request.POST)
+    return started(request, version, form, processing.derive, "report")
 
 
 @require_POST

@@ -18,7 +18,7 @@ from tests.factories import make_project
 from tests.jobs.running import run_jobs
 
 pytestmark = pytest.mark.django_db
-STAGING = Import(pk=0).staging().parent
+STAGING = Import.STAGING
 
 
 def leftovers() -> list[Path]:
