@@ -25,6 +25,8 @@ GROUPS = {
     "model": gettext_lazy("Model"),
     "training": gettext_lazy("Training"),
     "data": gettext_lazy("Data"),
+    "lora": gettext_lazy("LoRA"),
+    "samples": gettext_lazy("Samples"),
     "runtime": gettext_lazy("Execution"),
 }
 
