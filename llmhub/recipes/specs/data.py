@@ -73,7 +73,8 @@ class Examples(Part):
         "auto",
         _("Chat template"),
         _(
-            "How turns are written; “auto” takes chatml where the tokenizer has its tokens, else plain."
+            "How turns are written; “auto” takes chatml where the tokenizer has its tokens, "
+            "else plain."
         ),
     )
     dataset_size: int | None = field(
