@@ -1,28 +1,30 @@
-"""The validation loss: numerators and denominators are summed over all windows, divided once."""
+"""The validation: numerators and denominators are summed over all batches, divided once."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from llmhub.lib import metric_names as names
 from workers.training.objectives import Batch, Objective
+from workers.training.world import World
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    total: float  # nats over all predicted tokens
-    tokens: int
-    characters: int  # of those tokens
+    total: float  # over all tokens (or pairs)
+    weight: int
+    is_likelihood: bool  # whether the loss is in nats per token
+    characters: int = 0  # of the tokens; 0 where that is not known
+    sums: dict[str, float] = field(default_factory=dict)  # by the metric's name in training
 
     @property
     def loss(self) -> float:
-        """Nats per token."""
-        return self.total / self.tokens
+        return self.total / self.weight
 
     @property
     def nats_per_character(self) -> float:
@@ -30,26 +32,56 @@ class Evaluation:
         return self.total / self.characters
 
     def metrics(self) -> dict[str, float]:
-        return {
-            names.VAL_LOSS.name: self.loss,
-            names.VAL_PERPLEXITY.name: perplexity(self.loss),
-            names.VAL_NATS_PER_CHAR.name: self.nats_per_character,
-        }
+        values = {names.VAL_LOSS.name: self.loss}
+        if self.is_likelihood:
+            values[names.VAL_PERPLEXITY.name] = perplexity(self.loss)
+        if self.characters:
+            values[names.VAL_NATS_PER_CHAR.name] = self.nats_per_character
+        return values | {names.val(name): total / self.weight for name, total in self.sums.items()}
+
+    def line(self) -> str:
+        """For the log."""
+        shown = [f"loss {self.loss:.4f}"]
+        if self.is_likelihood:
+            shown.append(f"perplexity {perplexity(self.loss):,.2f}")
+        if self.characters:
+            shown.append(f"{self.nats_per_character:.4f} nats per character")
+        shown += [f"{name} {total / self.weight:.4f}" for name, total in self.sums.items()]
+        return "  ".join(shown)
 
 
 @torch.no_grad()
 def evaluate(
-    model: nn.Module, objective: Objective, batches: Iterable[Batch], characters: int
-) -> Evaluation:
-    """Without dropout; the model is left in the mode it was found in."""
+    model: nn.Module,
+    objective: Objective,
+    batches: Iterable[Batch],
+    characters: int,
+    world: World,
+) -> Evaluation | None:
+    """Without dropout; the model is left in the mode it was found in. None without any data."""
     was_training = model.training
     model.eval()
-    total, tokens = 0.0, 0
+    weight, sums = 0, {}
     for batch in batches:
-        total += objective.loss(model, batch).item()
-        tokens += objective.weight(batch)
+        loss = objective.loss(model, batch)
+        weight += objective.weight(batch)
+        for name, value in ({"": loss.total} | loss.sums).items():
+            sums[name] = sums.get(name, 0.0) + value.item()
     model.train(was_training)
-    return Evaluation(total, tokens, characters)
+    weight, sums = _over_all(world, weight, sums)
+    if not weight:
+        return None
+    total = sums.pop("")
+    return Evaluation(total, weight, objective.is_likelihood, characters, sums)
+
+
+def _over_all(world: World, weight: int, sums: dict[str, float]) -> tuple[int, dict[str, float]]:
+    """A process may have had nothing to look at."""
+    parts = world.gather((weight, sums))
+    return sum(part for part, _ in parts), {
+        name: math.fsum(part.get(name, 0.0) for _, part in parts)
+        for name in dict.fromkeys(name for _, part in parts for name in part)
+    }
 
 
 def perplexity(loss: float) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
@@ -32,6 +33,33 @@ class Reporter(Protocol):
 
     def want(self) -> Want: ...
 
+    def sample(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
+        """What the model writes at this step: “index”, “prompt”, “text” and “decoding” of each."""
+        ...
+
+
+class Silent:
+    """For all processes but the first: it reports for them."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
+
+    def advance(self, progress: Progress, total_steps: int, loss: float, rate: float) -> None:
+        pass
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        yield
+
+    def want(self) -> Want:
+        return Want.RUN
+
+    def sample(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
+        pass
+
 
 class HubReporter:
     """Numbers to the hub, progress to a file for the supervisor, lines to the log.
@@ -58,10 +86,20 @@ class HubReporter:
         last = progress.step == total_steps
         if last or now >= self._next_progress:
             self._next_progress = now + PROGRESS_SECONDS
-            self._try(lambda: write_json(self._attempt.progress, progress.as_dict()))
+            said = progress.as_dict() | {"total_steps": total_steps}
+            self._try(lambda: write_json(self._attempt.progress, said))
         if last or now >= self._next_line:
             self._next_line = now + LINE_SECONDS
             self.say(_line(progress, total_steps, loss, rate))
+
+    def sample(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
+        lines = "".join(json.dumps({"step": step, **sample}) + "\n" for sample in samples)
+
+        def append() -> None:
+            with self._attempt.samples.open("a") as file:
+                file.write(lines)
+
+        self._try(append)
 
     @contextmanager
     def busy(self) -> Iterator[None]:

@@ -1,5 +1,7 @@
 """One training, from an attempt's directory: `python -m workers.training.run <attempt dir>`.
 
+torchrun starts several of these for one training: the first reports and writes for all.
+
 Not in charge of: when it starts, whether it is started again, telling the hub how it ended. It
 leaves `result.json`, and the exit code 1 if it crashed.
 """
@@ -22,10 +24,12 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rundir import AttemptDir, write_json
 from workers.training import setup
 from workers.training.errors import BadConfig, BadData, DiskFull, OutOfMemory, TrainingError
+from workers.training.gauges import peak_bytes
 from workers.training.job import Job
 from workers.training.progress import Progress
-from workers.training.reporter import HubReporter, duration
+from workers.training.reporter import HubReporter, Reporter, Silent, duration
 from workers.training.want import Termination, Want
+from workers.training.world import World
 
 CRASHED = "crashed"
 # Problems with data that another recipe would not have.
@@ -53,26 +57,44 @@ def main(arguments: list[str]) -> int:
         return 2
     attempt = AttemptDir(Path(arguments[0]).resolve())
     progress, termination = Progress(), Termination()
+    world = World.join()
     # Leaving it sends the last numbers to the hub, after the result is safe on disk.
     with ExitStack() as stack:
-        ending = _ending_of(lambda: _train(attempt, progress, termination, stack))
-        write_json(attempt.result, {**asdict(ending), "step": progress.step})
+        ending = _ending_of(lambda: _train(attempt, progress, termination, world, stack))
+        _tell(attempt, ending, progress, world)
     return 1 if ending.cause == CRASHED else 0
 
 
+def _tell(attempt: AttemptDir, ending: Ending, progress: Progress, world: World) -> None:
+    """The first failure of several processes is what happened; the others follow from it."""
+    if world.size > 1:
+        is_failure = ending.outcome in {"failed", "killed"}
+        if (is_failure and attempt.result.exists()) or not (is_failure or world.is_first):
+            return
+    used = {"seconds": progress.seconds, "tokens": progress.tokens, "peak_bytes": peak_bytes()}
+    write_json(attempt.result, {**asdict(ending), "step": progress.step, "used": used})
+
+
 def _train(
-    attempt: AttemptDir, progress: Progress, termination: Termination, stack: ExitStack
+    attempt: AttemptDir,
+    progress: Progress,
+    termination: Termination,
+    world: World,
+    stack: ExitStack,
 ) -> Ending:
     job = Job.read(attempt)
-    client = stack.enter_context(Client(job.hub_url, job.run_id, job.token, attempt.journal))
-    reporter = HubReporter(attempt, client, termination)
+    reporter: Reporter = Silent()
+    if world.is_first:
+        client = stack.enter_context(Client(job.hub_url, job.run_id, job.token, attempt.journal))
+        reporter = HubReporter(attempt, client, termination)
     started = monotonic()
-    trainer = setup.trainer(job, attempt.checkpoints, progress, reporter)
+    trainer = setup.trainer(job, attempt.checkpoints, progress, reporter, world)
     termination.wait_for_edge()
     ending = ENDINGS[trainer.train()]
     reporter.say(
         f"{ending.outcome} at step {progress.step:,} after {duration(monotonic() - started)}"
     )
+    world.leave()
     return ending
 
 

@@ -1,0 +1,95 @@
+"""What all objectives need when a training is put together: device, tokens, models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+from transformers import PreTrainedModel
+
+from llmhub.lib.problems import Problem
+from llmhub.lib.rows.kinds import Kind
+from llmhub.recipes.specs import Spec
+from workers.data.reading.source import Source
+from workers.data.tokens.tokenized import Choice, Tokenized, tokenized
+from workers.training.checkpoint import Stateful
+from workers.training.job import Job
+from workers.training.loop import Batches
+from workers.training.models import files
+from workers.training.models.trained import Trained
+from workers.training.objectives import Objective
+from workers.training.parallel import Parallel
+from workers.training.reporter import Reporter
+from workers.training.world import World
+
+S = TypeVar("S", bound=Spec)
+
+
+@dataclass(frozen=True)
+class Context(Generic[S]):
+    """A job on this process."""
+
+    job: Job
+    spec: S
+    device: torch.device
+    world: World
+    parallel: Parallel
+    reporter: Reporter
+
+    def tokens(self, choice: Choice) -> list[Tokenized]:
+        """Of every source. The first process makes what is not in the cache; the others read it."""
+        for data in self.job.data:
+            require(self.spec, data.source)
+        if self.world.is_first:
+            found = self._tokenized(choice)
+        self.world.wait()
+        return found if self.world.is_first else self._tokenized(choice)
+
+    def _tokenized(self, choice: Choice) -> list[Tokenized]:
+        return [
+            tokenized(data.source, choice, self.job.token_cache, self.reporter.say)
+            for data in self.job.data
+        ]
+
+    def folder(self, field_name: str) -> Path:
+        """Where the model lies that a field of the spec names."""
+        model = self.job.models[field_name]
+        if self.world.is_first:
+            files.folder(model, self.job.models_cache)
+        self.world.wait()
+        return files.folder(model, self.job.models_cache)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What an objective brings to the loop."""
+
+    trained: Trained
+    objective: Objective
+    batches: Batches
+    tokens: list[Tokenized]
+    controllers: Mapping[str, Stateful] = field(default_factory=dict)
+    asked: Asked | None = None
+    # Lines for the log.
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How samples come about; a reward model writes none."""
+
+    writer: PreTrainedModel
+    # A person's line as the model reads it.
+    encode: Callable[[str], list[int]]
+    # The beginnings of as many validation rows, where a person gave none.
+    beginnings: Callable[[int], list[list[int]]]
+
+
+def require(spec: Spec, source: Source) -> None:
+    found = source.reading.kind
+    if found not in spec.learns_from:
+        needed: Any = spec.learns_from[0]
+        raise Problem("wrong_kind", objective=spec.objective, needed=Kind(needed), found=found)
