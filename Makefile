@@ -3,7 +3,7 @@ PYTHON ?= python3
 OPS := $(PYTHON) -m ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint test-faults crawl bench-live bench-train clean
+.PHONY: help up demo models test lint test-faults crawl bench-live bench-train clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -13,6 +13,9 @@ up: ## start everything and print the address
 
 demo: ## train two small runs to compare, on the hub that is up
 	@$(OPS) manage demo
+
+models: ## install SmolLM2-135M, the demo model that answers in words
+	@$(OPS) models
 
 test: ## lint and test everything but the slow suites
 	@$(OPS) test
@@ -30,7 +33,7 @@ bench-live: ## measure the time from log() to the point drawn
 	@$(OPS) test bench
 
 bench-train: ## compare our training loop with the shortest one
-	@$(OPS) test bench-train
+	@$(OPS) bench-train
 
 clean: ## remove caches and the virtual environment; data stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -284,6 +284,8 @@ DATASET_MAX_ROW_BYTES = env_int("DATASET_MAX_ROW_BYTES", 16 * 2**20)
 DATASET_MAX_EXPANDED_BYTES = env_int("DATASET_MAX_EXPANDED_BYTES", 400 * 2**30)
 # Folders of the workers' machines from which people may register data.
 DATA_ROOTS = folders("DATA_ROOTS")
+# Folders of the workers' machines whose models a training may start from.
+MODEL_ROOTS = folders("MODEL_ROOTS")
 # Countries whose telephone numbers reports know without an international prefix.
 PHONE_REGIONS = [region for region in env("PHONE_REGIONS", "US,GB,FR,DE").split(",") if region]
 

@@ -88,7 +88,7 @@ def _make() -> None:
         [sys.executable, "-m", "venv", VENV], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise Refused(f"No virtual environment could be made: {_last_line(done.stderr)}")
+        raise Refused(f"No virtual environment could be made: {last_line(done.stderr)}")
 
 
 def _install(requirements: Path) -> None:
@@ -107,6 +107,6 @@ def _install(requirements: Path) -> None:
         )
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1] if lines else "no reason was given"

@@ -14,8 +14,10 @@ from ops.errors import Refused
 COMMANDS = {
     "up": ("ops.up", False),
     "manage": ("ops.manage", False),
+    "models": ("ops.models", False),
     "lint": ("ops.lint", True),
     "test": ("ops.run_tests", True),
+    "bench-train": ("ops.measure", True),
 }
 
 

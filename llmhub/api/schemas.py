@@ -18,7 +18,6 @@ class RecipeOut(Schema):
     title: str
     summary: str
     objective: str
-    trainable: bool = Field(description="Whether the workers of this hub can run the objective.")
     version: int
     spec: dict[str, Any]
 
@@ -29,7 +28,6 @@ class RecipeOut(Schema):
             title=recipe.localized("title"),
             summary=recipe.localized("summary"),
             objective=recipe.objective,
-            trainable=recipe.is_trainable(),
             version=version.number,
             spec=version.spec,
         )

@@ -1,4 +1,5 @@
-"""Two real texts that every machine with Python has: the first datasets of a new hub."""
+"""The first datasets of a new hub, from what every machine with Python has: two real texts, and
+rows for each way to align a model."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from platform import python_version
 from django.db import connection, transaction
 
 from llmhub.accounts.models import Project
-from llmhub.datasets import imports
+from llmhub.datasets import demo_rows, imports
 from llmhub.datasets.models import Seeded
 from llmhub.datasets.services import named
 
@@ -60,33 +61,68 @@ def read_source(path: Path) -> str:
         return ""
 
 
-DEMOS = (
+TEXTS = (
     Demo(
         "Python documentation topics",
         "The reference of the Python language, as the interpreter's own help shows it.",
         "pydoc_data.topics",
-        "python-topics",
+        "python-topics.txt",
         documentation_topics,
     ),
     Demo(
         "Python standard library sources",
         "The modules of the standard library, one after the other.",
         "Lib/*.py",
-        "python-library",
+        "python-library.txt",
         library_sources,
     ),
 )
+ROWS = (
+    Demo(
+        "Demo instructions",
+        "Questions about functions and classes of the standard library, each answered with the "
+        "first sentence of its docstring. Short, so that small models can read them.",
+        "docstrings of Lib/*.py",
+        "demo-instructions.jsonl",
+        demo_rows.instructions,
+    ),
+    Demo(
+        "Demo preferences",
+        "A planted preference, to see a model learn one: the preferred answer is the first "
+        "sentence of the docstring, the rejected one the same words in reverse order. The "
+        "questions are those of “Demo instructions”.",
+        "docstrings of Lib/*.py",
+        "demo-preferences.jsonl",
+        demo_rows.preferences,
+    ),
+    Demo(
+        "Demo prompts",
+        "Questions of the same kind without answers. None of them is in “Demo instructions” or "
+        "“Demo preferences”.",
+        "docstrings of Lib/*.py",
+        "demo-prompts.jsonl",
+        demo_rows.prompts,
+    ),
+)
+# Each put in once: a hub that has the texts from an earlier release still gets the rows.
+GROUPS = {"demo-datasets": TEXTS, "demo-rows": ROWS}
 
 
 @transaction.atomic
 def create_once(project: Project) -> int:
-    """Registers the demo texts unless that was done before; says how many there are now."""
-    if Seeded.objects.filter(name="demo-datasets").exists():
+    """Registers the demo data unless that was done before; says how many there are now."""
+    done = Seeded.objects.filter(name__in=GROUPS).count()
+    if done == len(GROUPS):
         return 0
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DEMO_LOCK])
-    _, is_first = Seeded.objects.get_or_create(name="demo-datasets")
-    return sum(create(project, demo) for demo in DEMOS) if is_first else 0
+    return sum(create(project, demo) for name in GROUPS for demo in put_in_now(name))
+
+
+def put_in_now(group: str) -> tuple[Demo, ...]:
+    """The demos of a group, for the one who comes first."""
+    _, is_first = Seeded.objects.get_or_create(name=group)
+    return GROUPS[group] if is_first else ()
 
 
 def create(project: Project, demo: Demo) -> bool:
@@ -99,5 +135,5 @@ def create(project: Project, demo: Demo) -> bool:
         "licence": LICENCE,
         "description": demo.description,
     }
-    imports.bring(project, None, facts, f"{demo.file}.txt", text.encode())
+    imports.bring(project, None, facts, demo.file, text.encode())
     return True

@@ -232,6 +232,10 @@ TEXTS: dict[str, Text] = {
         ),
         _("Make the vocabulary larger, or take another tokenizer."),
     ),
+    "template_unknown": Text(
+        _("The template “%(template)s” marks turns with %(token)s, which the tokenizer lacks."),
+        _("Choose the template “plain” or “auto”."),
+    ),
     "wrong_kind": Text(
         _("“%(objective)s” learns from “%(needed)s”, and the dataset holds “%(found)s”."),
         _("Choose another dataset, or another recipe."),

@@ -29,6 +29,10 @@ GROUPS = {
     "samples": gettext_lazy("Samples"),
     "runtime": gettext_lazy("Execution"),
 }
+# What people change first stands first in its group; the rest keeps the order of the spec.
+FIRST = ("learning_rate", "epochs", "max_steps", "batch_size", "global_batch_size")
+# Texts of several lines.
+LINES = frozenset({"samples.prompts"})
 
 
 def shown(value: Any) -> str:
@@ -49,9 +53,9 @@ def shown_float(value: float) -> str:
 
 def typed(field: Field, text: str) -> Any:
     """What a person typed as a value of the field's type, or as it is where it is none."""
-    text = text.strip()
+    text = text.strip().replace("\r\n", "\n")
     if not text:
-        return None
+        return "" if field.types == (str,) and not field.optional else None
     if bool in field.types:
         return text in {"True", "on"}
     if is_mix(field):
@@ -96,6 +100,7 @@ def form_field(field: Field) -> forms.Field:
         return forms.ChoiceField(choices=[(c, c) for c in field.choices], **common)
     if is_mix(field):
         common["help_text"] += " " + _("One per line: name = share.")
+    if is_mix(field) or field.name in LINES:
         return forms.CharField(widget=forms.Textarea({"rows": 3, "spellcheck": "false"}), **common)
     return forms.CharField(widget=forms.TextInput(text_attributes(field)), **common)
 
@@ -120,8 +125,8 @@ class Group:
     name: str
     title: str
     fields: list[SpecField]
-    # Whether something in it was changed or is wrong: such a group is open.
-    calls: bool
+    # Such as one in which something was changed or is wrong.
+    is_open: bool
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,11 @@ def editable(flat: Mapping[str, Any]) -> dict[str, Field]:
     return {name: field for name, field in describe_values(flat).items() if name not in KIND}
 
 
+def place_in_group(field: Field) -> int:
+    name = field.name.rpartition(".")[2]
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
 def read(known: Mapping[str, Field], data: Mapping[str, Any]) -> dict[str, Any]:
     """All values as a person posted them, whether they are sound or not."""
     return {
@@ -157,6 +167,8 @@ class SpecForm(forms.Form):
     """The values of a spec as text, against a flattened reference that says what was changed."""
 
     left_out: frozenset[str] = frozenset()
+    # The groups that are open although nothing in them calls.
+    opened: frozenset[str] = frozenset({"training"})
 
     def __init__(
         self,
@@ -228,13 +240,10 @@ class SpecForm(forms.Form):
         self.data = data
 
     def group(self, name: str, title: str, changed: Mapping[str, Any]) -> Group:
-        fields = [
-            self.spec_field(field, field.name in changed)
-            for field in self.known.values()
-            if field.group == name
-        ]
+        members = sorted((f for f in self.known.values() if f.group == name), key=place_in_group)
+        fields = [self.spec_field(field, field.name in changed) for field in members]
         calls = any(field.changed or field.bound.errors for field in fields)
-        return Group(name, title, fields, calls)
+        return Group(name, title, fields, calls or name in self.opened)
 
     def spec_field(self, field: Field, changed: bool) -> SpecField:
         return SpecField(self[field.name], _(field.unit) if field.unit else "", changed)

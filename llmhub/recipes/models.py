@@ -86,10 +86,6 @@ class Recipe(models.Model):
     def objective_title(self) -> str:
         return str(OBJECTIVE_TITLES.get(self.objective, self.objective))
 
-    def is_trainable(self) -> bool:
-        """Whether this hub can already run the objective."""
-        return self.objective in specs.TRAINABLE
-
 
 class RecipeVersion(models.Model):
     """One frozen state of a recipe. Never updated: an edit makes the next version."""

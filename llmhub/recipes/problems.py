@@ -15,6 +15,7 @@ REASONS = {
     "greater_than_equal": gettext_lazy("Must be at least %(ge)s."),
     "less_than": gettext_lazy("Must be less than %(lt)s."),
     "less_than_equal": gettext_lazy("Must be at most %(le)s."),
+    "string_too_short": gettext_lazy("This value is needed."),
     "string_too_long": gettext_lazy("At most %(max_length)s characters."),
     "missing": gettext_lazy("This value is needed."),
     "extra_forbidden": gettext_lazy("There is no such value in this recipe."),

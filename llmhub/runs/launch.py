@@ -235,8 +235,6 @@ def check_subject(
     errors: dict[str, list[str]] = {}
     if recipe.project_id not in (None, project.pk):
         errors["recipe"] = [_("There is no such recipe in this project.")]
-    elif not recipe.is_trainable():
-        errors["recipe"] = [_("This release cannot train this objective yet.")]
     if dataset_version.dataset.project_id != project.pk:
         errors["dataset"] = [_("There is no such dataset in this project.")]
     if parent is not None and parent.project_id != project.pk:

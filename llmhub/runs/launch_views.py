@@ -42,9 +42,6 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
         if start is None:
             return no_project(request)
         access.require(request.user, start.project, Role.MEMBER)
-        if not start.version.recipe.is_trainable():
-            messages.warning(request, _("This release cannot train this objective yet."))
-            return redirect("recipe", start.version.recipe.slug)
         enter(request, start.project.pk)
         return view(request, start)
 

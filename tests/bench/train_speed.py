@@ -27,7 +27,7 @@ from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import content, scales, specs
 from llmhub.recipes.specs import PretrainSpec
 from tests.training.hub import hub
-from tests.training.small import Place, write_text
+from tests.training.small import Place, Recorder, write_text
 from workers.training import models, optimizer, rng, setup
 from workers.training.progress import Progress
 from workers.training.reporter import HubReporter
@@ -69,7 +69,7 @@ def shortest(work: Work) -> float:
     rng.seed(training.seed)
     device = setup.configure_torch()
     batches = setup.trainer(
-        work.place.job(spec), work.place.root / "none", Progress(), work.place.silent()
+        work.place.job(spec), work.place.root / "none", Progress(), Recorder()
     ).batches
     rng.seed(training.seed)
     model = models.build(spec.model, spec.runtime, device)

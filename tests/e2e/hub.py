@@ -64,7 +64,7 @@ def running_hub(data: Path) -> Iterator[RunningHub]:
         )
     try:
         link = first_link(process, said)
-        await_demo_texts(data)
+        await_demo_data(data)
         url = link.partition("/welcome/")[0]
         port = url.rpartition(":")[2]
         yield RunningHub(url, link, environment | {"HUB_PORT": port})
@@ -73,11 +73,11 @@ def running_hub(data: Path) -> Iterator[RunningHub]:
         process.wait(STOP_SECONDS)
 
 
-def await_demo_texts(data: Path) -> None:
+def await_demo_data(data: Path) -> None:
     """The worker reads them right after the start, before a person could have signed in."""
     give_up = time.monotonic() + START_SECONDS
-    while not (len([*data.glob("files/datasets/*/*")]) == 2 and not [*data.glob("imports/*")]):
-        assert time.monotonic() < give_up, "The demo texts were not registered."
+    while not (len([*data.glob("files/datasets/*/*")]) == 5 and not [*data.glob("imports/*")]):
+        assert time.monotonic() < give_up, "The demo data were not registered."
         time.sleep(0.1)
 
 

@@ -17,11 +17,11 @@ def text(answer) -> str:
     return answer.content.decode()
 
 
-def test_the_list_shows_what_comes_with_the_hub_and_what_cannot_be_launched_yet(as_bob, recipes):
+def test_the_list_shows_what_comes_with_the_hub(as_bob, recipes):
     page = text(as_bob.get("/recipes/"))
     assert "GPT-2 125M" in page
     assert "124M" in page
-    assert page.count("cannot be launched yet") == 4
+    assert 'href="/pipelines/new/"' in page
 
 
 def test_the_list_has_the_recipes_of_the_project_and_not_of_another(as_bob, atlas, recipes):
@@ -60,10 +60,11 @@ def test_the_page_speaks_french(as_bob, recipes):
     assert "0,1" in page
 
 
-def test_a_recipe_that_cannot_be_launched_says_so_and_has_no_button(as_bob, recipes):
-    page = text(as_bob.get("/recipes/dpo/"))
-    assert "cannot be launched yet" in page
-    assert "/runs/new/" not in page
+@pytest.mark.parametrize(
+    "slug", ["gpt2-125m", "llama-7b", "sft", "reward-model", "dpo", "rlhf-ppo"]
+)
+def test_every_recipe_can_be_launched(as_bob, recipes, slug):
+    assert f"/runs/new/?recipe={slug}&version=1" in text(as_bob.get(f"/recipes/{slug}/"))
 
 
 def test_a_viewer_is_offered_neither_edit_nor_launch(as_vera, recipes):

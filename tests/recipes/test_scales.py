@@ -112,6 +112,72 @@ def test_smoke_never_makes_a_model_larger():
     assert scales.apply(tiny, Scale.SMOKE, LAPTOP).model == tiny.model
 
 
-@pytest.mark.parametrize("slug", ["sft", "reward-model", "dpo", "rlhf-ppo"])
-def test_other_objectives_are_not_cut(slug):
-    assert scales.apply(RECIPES[slug], Scale.SMOKE, LAPTOP) == RECIPES[slug]
+ALIGNED = ["sft", "reward-model", "dpo", "rlhf-ppo"]
+
+
+@pytest.mark.parametrize("slug", ALIGNED)
+def test_smoke_starts_from_a_model_that_every_hub_has(slug):
+    smoke = scales.apply(RECIPES[slug], Scale.SMOKE, LAPTOP)
+    assert smoke.model.base_model == "demo:tiny"
+    assert smoke.objective == RECIPES[slug].objective
+    assert smoke.runtime.precision == "fp32"
+
+
+@pytest.mark.parametrize("slug", ALIGNED)
+def test_smoke_fits_the_context_of_what_smoke_pretraining_makes(slug):
+    context = scales.apply(RECIPES["gpt2-125m"], Scale.SMOKE, LAPTOP).model.context_length
+    training = scales.apply(RECIPES[slug], Scale.SMOKE, LAPTOP).training
+    if slug == "rlhf-ppo":
+        assert training.max_prompt_length + training.response_length < context
+    else:
+        assert training.max_seq_length <= context
+
+
+@pytest.mark.parametrize("slug", ALIGNED)
+def test_smoke_ends_after_a_number_of_steps(slug):
+    training = scales.apply(RECIPES[slug], Scale.SMOKE, LAPTOP).training
+    assert training.max_steps <= 200
+    assert training.epochs == 100
+    assert training.learning_rate > RECIPES[slug].training.learning_rate
+
+
+def test_smoke_lets_the_kl_controller_take_as_many_rollouts_as_the_recipe():
+    recipe = RECIPES["rlhf-ppo"].training
+    smoke = scales.apply(RECIPES["rlhf-ppo"], Scale.SMOKE, LAPTOP).training
+    assert smoke.kl_horizon / smoke.batch_size == recipe.kl_horizon / recipe.batch_size
+
+
+def test_smoke_leaves_the_reward_model_to_the_person():
+    smoke = scales.apply(RECIPES["rlhf-ppo"], Scale.SMOKE, LAPTOP)
+    assert smoke.model.reward_model == RECIPES["rlhf-ppo"].model.reward_model
+
+
+@pytest.mark.parametrize("slug", ["gpt2-125m", "sft", "dpo", "rlhf-ppo"])
+def test_smoke_shows_what_the_model_writes(slug):
+    assert scales.apply(RECIPES[slug], Scale.SMOKE, LAPTOP).samples.every > 0
+
+
+def test_a_recipe_that_shows_samples_keeps_its_own():
+    own = specs.override(RECIPES["sft"], {"samples.every": 7, "samples.prompts": "Hello"})
+    assert scales.apply(own, Scale.SMOKE, LAPTOP).samples == own.samples
+
+
+@pytest.mark.parametrize("slug", ["sft", "reward-model", "dpo"])
+def test_smoke_takes_whole_micro_batches_on_one_process(slug):
+    wide = specs.override(RECIPES[slug], {"runtime.processes": 64})
+    assert scales.apply(wide, Scale.SMOKE, LAPTOP).runtime.processes == 1
+
+
+@pytest.mark.parametrize("length", [9, 40, 64, 65, 100, 4096])
+def test_smoke_of_any_lengths_is_a_sound_spec(length):
+    recipe = specs.override(
+        RECIPES["dpo"],
+        {"training.max_seq_length": length, "training.max_prompt_length": length - 1},
+    )
+    training = scales.apply(recipe, Scale.SMOKE, LAPTOP).training
+    assert training.max_prompt_length < training.max_seq_length <= 128
+
+
+@pytest.mark.parametrize("slug", ALIGNED)
+def test_only_pretraining_is_fitted(slug):
+    assert scales.apply(RECIPES[slug], Scale.FIT, H200) == RECIPES[slug]

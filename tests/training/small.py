@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,10 +14,10 @@ from llmhub.lib import manifest
 from llmhub.lib.rows.kinds import Kind
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import specs
-from llmhub.recipes.specs import PretrainSpec
+from llmhub.recipes.specs import PretrainSpec, Spec
 from workers.data.reading.source import DataFile, Reading, Source
 from workers.training import setup
-from workers.training.job import Job
+from workers.training.job import Data, Job
 from workers.training.loop import Trainer
 from workers.training.progress import Progress
 from workers.training.reporter import Reporter
@@ -87,6 +87,7 @@ class Recorder:
     leaving: Want = Want.STOP
     points: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    samples: list[dict[str, object]] = field(default_factory=list)
     step: int = 0
     is_busy: bool = False
 
@@ -98,6 +99,9 @@ class Recorder:
 
     def advance(self, progress: Progress, total_steps: int, loss: float, rate: float) -> None:
         self.step = progress.step
+
+    def sample(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
+        self.samples += [{"step": step, **sample} for sample in samples]
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -138,28 +142,27 @@ class Place:
     def checkpoints(self) -> Path:
         return self.root / "checkpoints"
 
-    def trainer(
-        self, spec: PretrainSpec, reporter: Reporter, resume_from: Path | None = None
-    ) -> Trainer:
-        job = Job(
+    def job(self, spec: Spec, resume_from: Path | None = None) -> Job:
+        return Job(
             run_id=1,
             hub_url="",
             token="",
             spec=spec,
-            sources=[self.source],
-            versions=[self.text.sha256],
+            data=[Data("words", self.source, self.text.sha256)],
             token_cache=self.root / "tokens",
             resume_from=resume_from,
         )
-        return setup.trainer(job, self.checkpoints, Progress(), reporter)
 
-    def train(self, spec: PretrainSpec, **reporter: Any) -> Recorder:
+    def trainer(self, spec: Spec, reporter: Reporter, resume_from: Path | None = None) -> Trainer:
+        return setup.trainer(self.job(spec, resume_from), self.checkpoints, Progress(), reporter)
+
+    def train(self, spec: Spec, **reporter: Any) -> Recorder:
         recorder = Recorder(**reporter)
         self.trainer(spec, recorder).train()
         return recorder
 
     def attempt(
-        self, spec: PretrainSpec, hub_url: str, number: int = 1, resume_from: Path | None = None
+        self, spec: Spec, hub_url: str, number: int = 1, resume_from: Path | None = None
     ) -> AttemptDir:
         """The directory that a worker finds, for a trainer in a process of its own."""
         attempt = AttemptDir(self.root / "attempts" / str(number))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -50,6 +51,19 @@ class Evaluation:
         return "  ".join(shown)
 
 
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Without dropout; every module is left in the mode it was found in."""
+    was_training = [module.training for module in modules]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module, mode in zip(modules, was_training, strict=True):
+            module.train(mode)
+
+
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
@@ -59,15 +73,13 @@ def evaluate(
     world: World,
 ) -> Evaluation | None:
     """Without dropout; the model is left in the mode it was found in. None without any data."""
-    was_training = model.training
-    model.eval()
     weight, sums = 0, {}
-    for batch in batches:
-        loss = objective.loss(model, batch)
-        weight += objective.weight(batch)
-        for name, value in ({"": loss.total} | loss.sums).items():
-            sums[name] = sums.get(name, 0.0) + value.item()
-    model.train(was_training)
+    with evaluating(model):
+        for batch in batches:
+            loss = objective.loss(model, batch)
+            weight += objective.weight(batch)
+            for name, value in ({"": loss.total} | loss.sums).items():
+                sums[name] = sums.get(name, 0.0) + value.item()
     weight, sums = _over_all(world, weight, sums)
     if not weight:
         return None

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from llmhub.lib import metric_names as names
-from llmhub.recipes.estimate import peak_flops
+from llmhub.lib.devices import peak_flops
 from llmhub.recipes.specs import Spec
 from workers.training.world import World
 

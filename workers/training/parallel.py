@@ -23,7 +23,7 @@ class Parallel:
 
     def divide(self, module: nn.Module) -> None:
         """FSDP2 divides every block and then the rest; before the optimizer sees the weights."""
-        if self.world.size == 1 or self.strategy != "fsdp":
+        if self.world.size == 1 or self.strategy != "fsdp" or isinstance(module, FSDPModule):
             return
         for block in _blocks(module):
             fully_shard(block)

@@ -7,7 +7,7 @@ A step draws prompts, lets the policy answer them, and gives the answers back in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -19,14 +19,13 @@ from torch import Tensor, nn
 
 from llmhub.lib import metric_names as names
 from llmhub.recipes.specs import PPOTraining
+from workers.training.evaluate import evaluating
 from workers.training.loop import Interrupted
 from workers.training.models.heads import PolicyValue, Scorer
 from workers.training.objectives import Batch, ppo
 from workers.training.objectives.logps import token_logps
-from workers.training.want import Want
 from workers.training.world import World
 
-# Nobody looks at the answers of one prompt at a time: draws of a step and a process are one stream.
 _SEEDS = 2**63
 
 
@@ -45,7 +44,7 @@ class Writer(Protocol):
 class Drawn(Protocol):
     """The prompts of a step, for this process."""
 
-    def batch(self, step: int, size: int, world: World) -> list[NDArray[Any]]: ...
+    def batch(self, step: int, world: World) -> list[NDArray[Any]]: ...
 
     def measured(self) -> dict[str, float]: ...
 
@@ -63,7 +62,7 @@ class Rollouts:
     pad: int  # any token: what is behind an answer is masked
     device: torch.device
     world: World
-    autocast: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     _measured: dict[str, float] = field(default_factory=dict)
 
@@ -98,7 +97,7 @@ class Rollouts:
 
     def _rollout(self, step: int) -> Batch:
         """The answers of this process: token by token what they were worth when written."""
-        prompts = self.prompts.batch(step, self.training.batch_size, self.world)
+        prompts = self.prompts.batch(step, self.world)
         seed = int(
             np.random.default_rng([self.training.seed, step, self.world.rank]).integers(_SEEDS)
         )
@@ -107,11 +106,14 @@ class Rollouts:
         if any(self.world.gather(answers is None)) or answers is None:
             raise Interrupted
         tokens, answer_mask, lengths = _padded(prompts, answers, self.pad)
-        with torch.no_grad(), _evaluating(self.policy, self.scorer):
+        with torch.no_grad(), evaluating(self.policy, self.scorer):
             parts = [
                 self._looked_at(*cut)
                 for cut in zip(
-                    *(part.split(self.training.micro_batch_size) for part in (tokens, answer_mask, lengths)),
+                    *(
+                        part.split(self.training.micro_batch_size)
+                        for part in (tokens, answer_mask, lengths)
+                    ),
                     strict=True,
                 )
             ]
@@ -119,7 +121,7 @@ class Rollouts:
 
     def _looked_at(self, tokens: Tensor, answer_mask: Tensor, lengths: Tensor) -> Batch:
         inputs = tokens.to(self.device)
-        with self.autocast:
+        with self.autocast():
             logits, values = self.policy(inputs)
             logps = token_logps(logits, inputs, self.training.temperature)
             with self.reference() as reference:
@@ -131,7 +133,7 @@ class Rollouts:
         found = {
             "old_logps": logps * mask,
             "reference_logps": reference_logps * mask,
-            "old_values": _of_token(values) * mask,
+            "old_values": ppo.of_token(values) * mask,
             "scores": scores.gather(1, last).squeeze(1),
         }
         on_cpu = {name: value.float().cpu() for name, value in found.items()}
@@ -142,7 +144,12 @@ class Rollouts:
         parts = self.world.gather(mine)
         longest = max(part["tokens"].shape[1] for part in parts)
         return {
-            name: torch.cat([_widened(part[name], longest, self.pad if name == "tokens" else 0) for part in parts])
+            name: torch.cat(
+                [
+                    _widened(part[name], longest, self.pad if name == "tokens" else 0)
+                    for part in parts
+                ]
+            )
             for name in mine
         }
 
@@ -187,11 +194,6 @@ def _padded(
     return tokens, mask, lengths
 
 
-def _of_token(values: Tensor) -> Tensor:
-    """The value of a token is what was expected before it was written."""
-    return torch.cat([torch.zeros_like(values[:, :1]), values[:, :-1]], dim=1)
-
-
 def _trimmed(batch: Batch) -> Batch:
     """Without columns that are padding in all rows."""
     longest = int(batch["lengths"].max())
@@ -204,23 +206,3 @@ def _widened(values: Tensor, longest: int, filler: int) -> Tensor:
     if values.dim() < 2:
         return values
     return nn.functional.pad(values, (0, longest - values.shape[1]), value=filler)
-
-
-class _evaluating:
-    """Without dropout; every module is left in the mode it was found in."""
-
-    def __init__(self, *modules: nn.Module) -> None:
-        self._modules = [(module, module.training) for module in modules]
-
-    def __enter__(self) -> None:
-        for module, _ in self._modules:
-            module.eval()
-
-    def __exit__(self, *_: object) -> None:
-        for module, was_training in self._modules:
-            module.train(was_training)
-
-
-def stopper(want: Any) -> Any:
-    """Whether something else is wanted; asked at every token that is written."""
-    return lambda: want() is not Want.RUN

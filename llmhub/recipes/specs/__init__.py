@@ -18,7 +18,7 @@ from llmhub.lib.i18n import gettext_noop as _
 from llmhub.lib.rows.kinds import Kind
 from llmhub.recipes.specs.architectures import GPT2Model, LlamaModel
 from llmhub.recipes.specs.data import Data, Examples
-from llmhub.recipes.specs.part import Part, broken_rule, change, field
+from llmhub.recipes.specs.part import MAX_COUNT, Part, broken_rule, change, field
 from llmhub.recipes.specs.runtime import LoRA, Runtime, Samples
 from llmhub.recipes.specs.training import (
     DPOTraining,
@@ -31,6 +31,7 @@ from llmhub.recipes.specs.training import (
 )
 
 __all__ = [
+    "MAX_COUNT",
     "OBJECTIVES",
     "AlignmentSpec",
     "Base",

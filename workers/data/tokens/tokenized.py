@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from llmhub.lib import durable
+from llmhub.lib.problems import Problem
 from llmhub.lib.rows import template
 from llmhub.lib.rows.kinds import Kind
 from workers.data.reading.source import Source
@@ -26,7 +27,7 @@ from workers.data.tokens import tokenizer as tokenizers
 from workers.data.tokens.ahead import ahead
 from workers.data.tokens.sequences import PARTS, TRAINING, VALIDATION, Batch, Sequences
 from workers.data.tokens.token_files import Part, part_writer
-from workers.data.tokens.tokenizer import Encode
+from workers.data.tokens.tokenizer import Encode, Pretrained
 
 TOKENIZER = "tokenizer.json"
 # Part of the key: raise it when the same rows would become other tokens or other files.
@@ -47,10 +48,21 @@ class Choice:
     vocab_size: int
     validation_share: float
     template: str = template.TEMPLATES[0]  # of rows that are no plain text
+    pretrained: Pretrained | None = None  # where the tokenizer is not made from the data
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Choice:
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__})
+        names = ("tokenizer", "vocab_size", "validation_share", "template")
+        return cls(**{name: values[name] for name in names})
+
+    def facts(self) -> dict[str, Any]:
+        """What it is, wherever its files lie."""
+        values = asdict(self)
+        del values["pretrained"]
+        if self.pretrained is None:
+            return values
+        of_model = {"sha256": self.pretrained.sha256, "end_of_text": self.pretrained.end_of_text}
+        return values | {"pretrained": of_model}
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,7 @@ def key(source: Source, choice: Choice) -> str:
         "format": FORMAT,
         "files": [file.sha256 for file in source.files],
         "reading": source.reading.as_json(),
-        "choice": asdict(choice),
+        "choice": choice.facts(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -142,6 +154,9 @@ def _make(place: Path, source: Source, choice: Choice, say: Say, report: Report)
 def _learn(
     sequences: Sequences, choice: Choice, say: Say, tell: Callable[[float], None]
 ) -> Tokenizer:
+    if choice.pretrained:
+        say("Reading with the tokenizer of the model")
+        return tokenizers.load_pretrained(choice.pretrained, choice.vocab_size)
     total = sequences.characters[TRAINING]
     limit = LEARNED_CHARACTERS if choice.tokenizer == "bpe" else total
     of = f" of {total:,}, evenly spread," if limit < total else ""
@@ -167,9 +182,15 @@ def sample(texts: Iterable[str], total: int, limit: int) -> Iterator[str]:
         seen += len(text)
 
 
+def needed_tokens(sequences: Sequences, choice: Choice) -> tuple[str, ...]:
+    return _special_tokens(sequences.source.reading.kind, choice)
+
+
 def _special_tokens(kind: Kind, choice: Choice) -> tuple[str, ...]:
     if kind is not Kind.TEXT:
         return template.special_tokens(choice.template)
+    if choice.pretrained:
+        return (template.END_OF_TEXT,)
     return () if choice.tokenizer == "bytes" else (template.END_OF_TEXT,)
 
 
@@ -185,8 +206,11 @@ def _encode(
     encode = tokenizers.encoder(choice.tokenizer, tokenizer)
     special = {
         token: np.array([token_id], dtype=dtype)
-        for token, token_id in tokenizers.special_ids(tokenizer).items()
+        for token, token_id in tokenizers.special_ids(tokenizer, choice.pretrained).items()
     }
+    lacking = [token for token in needed_tokens(sequences, choice) if token not in special]
+    if lacking:
+        raise Problem("template_unknown", template=choice.template, token=lacking[0])
     has_mask = sequences.source.reading.kind is not Kind.TEXT
     batches = sequences.batches(lambda share: report("tokenizing", share, 1))
     with ExitStack() as stack:

@@ -1,6 +1,6 @@
-"""Tokenizers made from the data: byte-pair merges, bytes or characters.
+"""Tokenizers made from the data, byte-pair merges, bytes or characters, and those of models.
 
-Token 0 ends a text in all three; in `bytes` that is the byte NUL, which text does not contain.
+Token 0 ends a text in the first three; in `bytes` that is the byte NUL, which no text contains.
 Special tokens beyond that come from a template and are known by their ids alone: a person who
 types one has typed its characters.
 """
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,23 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from llmhub.lib.problems import Problem
-from llmhub.lib.rows.template import END_OF_TEXT
+from llmhub.lib.rows.template import END_OF_TEXT, Segment, special_tokens
 
 END_OF_TEXT_ID = 0  # of plain text
 UNKNOWN = "<|unknown|>"
 LONGEST = 1 << 16  # characters that are encoded as one
+
+PRETRAINED = "pretrained"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """The tokenizer of a model that exists."""
+
+    path: Path  # of its tokenizer.json
+    sha256: str
+    end_of_text: int  # the token that ends a text
+
 
 # The ids of each text. The library's work is done when it returns; the arrays are made as they are
 # asked for, which may be in another thread.
@@ -44,11 +57,52 @@ def load(path: Path) -> Tokenizer:
     return _blind_to_special_text(Tokenizer.from_file(str(path)))
 
 
-def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+def load_pretrained(pretrained: Pretrained, vocab_size: int) -> Tokenizer:
+    """Without what its file may ask for besides the tokens themselves."""
+    tokenizer = load(pretrained.path)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    needed = tokenizer.get_vocab_size()
+    if needed > vocab_size:
+        raise Problem("vocabulary_too_small", tokenizer=PRETRAINED, needed=needed, size=vocab_size)
+    return tokenizer
+
+
+def resolve_template(template: str, tokenizer: Tokenizer) -> str:
+    """“auto”: chatml where the tokenizer has the tokens that mark its turns."""
+    if template != "auto":
+        return template
+    return "chatml" if _has(tokenizer, "chatml") else "plain"
+
+
+def _has(tokenizer: Tokenizer, template: str) -> bool:
+    needed = special_tokens(template)
+    return all(tokenizer.token_to_id(token) is not None for token in needed if token != END_OF_TEXT)
+
+
+def special_ids(tokenizer: Tokenizer, pretrained: Pretrained | None = None) -> dict[str, int]:
     added = tokenizer.get_added_tokens_decoder()
-    return {END_OF_TEXT: END_OF_TEXT_ID} | {
+    ids = {END_OF_TEXT: END_OF_TEXT_ID} | {
         token.content: token_id for token_id, token in added.items()
     }
+    if pretrained is None:
+        return ids
+    turns = {token: tokenizer.token_to_id(token) for token in special_tokens("chatml")}
+    known = {token: token_id for token, token_id in turns.items() if token_id is not None}
+    return ids | known | {END_OF_TEXT: pretrained.end_of_text}
+
+
+def ids_of(
+    segments: Iterable[Segment], tokenizer: Tokenizer, special: Mapping[str, int]
+) -> list[int]:
+    """A sequence as a model reads it."""
+    ids: list[int] = []
+    for segment in segments:
+        if segment.special:
+            ids.append(special[segment.text])
+        else:
+            ids += tokenizer.encode(segment.text, add_special_tokens=False).ids
+    return ids
 
 
 def encoder(kind: str, tokenizer: Tokenizer) -> Encode:
@@ -78,9 +132,11 @@ def characters_per_token(kind: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
     A character of several bytes may span tokens: it counts where its first byte is. Special tokens
     and the end of a text have none.
     """
-    counts = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
-    for token, token_id in tokenizer.get_vocab().items():
-        counts[token_id] = 1 if kind == "characters" else _first_bytes(token)
+    vocabulary = tokenizer.get_vocab()
+    counts = np.zeros(max(vocabulary.values()) + 1, dtype=np.int64)
+    counter = _counter(kind, vocabulary)
+    for token, token_id in vocabulary.items():
+        counts[token_id] = counter(token)
     counts[list(special_ids(tokenizer).values())] = 0
     return counts
 
@@ -151,7 +207,7 @@ def _blind_to_special_text(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def _encode_bpe(tokenizer: Tokenizer) -> Encode:
+def _encode_with_library(tokenizer: Tokenizer) -> Encode:
     def encode(texts: Sequence[str]) -> Iterator[NDArray[Any]]:
         encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return (np.array(encoding.ids, dtype=np.uint32) for encoding in encodings)
@@ -176,7 +232,12 @@ def _encode_characters(tokenizer: Tokenizer) -> Encode:
     )
 
 
-_ENCODERS = {"bpe": _encode_bpe, "bytes": _encode_bytes, "characters": _encode_characters}
+_ENCODERS = {
+    "bpe": _encode_with_library,
+    "bytes": _encode_bytes,
+    "characters": _encode_characters,
+    PRETRAINED: _encode_with_library,
+}
 
 
 def _byte_symbols() -> list[str]:
@@ -189,6 +250,26 @@ def _byte_symbols() -> list[str]:
 _BYTE_OF = {symbol: byte for byte, symbol in enumerate(_byte_symbols())}
 
 
+def _characters_in(token: str) -> int:
+    return 1
+
+
+def _written(token: str) -> int:
+    """SentencePiece writes a blank as “▁”, and a byte without a character of its own as <0x0A>."""
+    if token == UNKNOWN:
+        return 1
+    is_byte = len(token) == len("<0x00>") and token.startswith("<0x") and token.endswith(">")
+    return int(int(token[3:5], 16) & 0xC0 != 0x80) if is_byte else len(token)
+
+
+def _counter(kind: str, vocabulary: Mapping[str, int]) -> Callable[[str], int]:
+    if kind != PRETRAINED:
+        return _characters_in if kind == "characters" else _first_bytes
+    # Those that work on bytes have a token for each byte.
+    is_byte_level = all(symbol in vocabulary for symbol in _BYTE_OF)
+    return _first_bytes if is_byte_level else _written
+
+
 def _first_bytes(token: str) -> int:
     """Bytes that begin a character; a special token has symbols of no byte at all."""
-    return sum(_BYTE_OF[symbol] & 0xC0 != 0x80 for symbol in token)
+    return sum(_BYTE_OF.get(symbol, 0x80) & 0xC0 != 0x80 for symbol in token)

@@ -17,6 +17,7 @@ from transformers import (
 from llmhub.recipes.specs import GPT2Model, LlamaModel, Runtime
 from workers.data.tokens.tokenizer import END_OF_TEXT_ID
 from workers.training.errors import BadConfig
+from workers.training.models.prepare import prepare
 
 _ENDS: dict[str, Any] = {"bos_token_id": END_OF_TEXT_ID, "eos_token_id": END_OF_TEXT_ID}
 
@@ -68,18 +69,17 @@ def build(
     runtime: Runtime,
     device: torch.device,
     attention: str = "sdpa",
+    end_of_text: int = END_OF_TEXT_ID,
 ) -> PreTrainedModel:
     """fp32 weights, drawn by `transformers` from torch's generator: seed that first.
 
     GPT-2's layers that write to the residual stream start smaller, by sqrt(2 x layers).
     """
+    config = config_of(model)
+    config.bos_token_id = config.eos_token_id = end_of_text
     with device:
         built: PreTrainedModel = AutoModelForCausalLM.from_config(
-            config_of(model), dtype=torch.float32, attn_implementation=attention
+            config, dtype=torch.float32, attn_implementation=attention
         )
-    if runtime.activation_checkpointing:
-        built.activation_checkpointing_enable({"use_reentrant": False})
-    if runtime.compile:
-        built.compile()
-    built.train()
+    prepare(built, runtime)
     return built

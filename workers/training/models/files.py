@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.constants import ENDPOINT as HF_ENDPOINT
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from llmhub.lib import manifest, model_reference
+from llmhub.lib import durable, manifest, model_reference
 from llmhub.lib.model_reference import Kind, NotAReference, Reference
 from workers.training.errors import BadCheckpoint, BadConfig
 from workers.training.models import tiny
 from workers.training.models.aside import aside_of
 
+# The Hugging Face hub, unless the environment says where another one is (HF_ENDPOINT).
+ENDPOINT: str = HF_ENDPOINT
 CONFIG = "config.json"
 # Pickles run code when they are read, and a person could have uploaded them.
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -88,16 +91,16 @@ def _of_hub(files: ModelFiles, cache: Path) -> Path:
         if not kept.is_dir():
             _download(name, aside)
             _with_safe_weights(aside, name)
-            aside.rename(kept)
+            durable.publish(aside, kept)
     return kept
 
 
 def _download(name: str, place: Path) -> None:
     disable_progress_bars()
     try:
-        snapshot_download(name, local_dir=place, allow_patterns=list(DOWNLOADED))
+        snapshot_download(name, local_dir=place, allow_patterns=list(DOWNLOADED), endpoint=ENDPOINT)
     # The network, the server and the library each have errors of their own.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise BadConfig(
             f"The model {name} could not be downloaded from the Hugging Face hub: it does not "
             f"exist, is not public, or the network is down. ({type(error).__name__})"

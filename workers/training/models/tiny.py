@@ -8,9 +8,10 @@ from pathlib import Path
 import torch
 
 from llmhub.lib import durable
-from llmhub.lib.rows.template import special_tokens
+from llmhub.lib.rows.template import END_OF_TEXT, special_tokens
 from llmhub.recipes.specs import LlamaModel, Runtime
 from workers.data.tokens import tokenizer as tokenizers
+from workers.data.tokens.tokenizer import special_ids
 from workers.training.models import architectures, export
 from workers.training.models.aside import aside_of
 
@@ -40,5 +41,7 @@ def _write(place: Path) -> None:
     tokenizer = tokenizers.build("bytes", MODEL.vocab_size, special_tokens("chatml"), [])
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
-        model = architectures.build(MODEL, Runtime(), torch.device("cpu"))
+        model = architectures.build(
+            MODEL, Runtime(), torch.device("cpu"), end_of_text=special_ids(tokenizer)[END_OF_TEXT]
+        )
     export.save(model, tokenizer, place)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from dataclasses import dataclass
+
+from torch import nn
 from torch.nn.functional import cross_entropy
 
-from workers.training.objectives import Batch
+from workers.training.objectives import Batch, Loss
 
 
+@dataclass(frozen=True)
 class Pretrain:
     """Minimises -log p(x_t | x_<t) over every token of a window but its first.
 
     batch["tokens"]: [sequences, context + 1]
     """
 
+    is_likelihood = True
+
     def weight(self, batch: Batch) -> int:
         sequences, length = batch["tokens"].shape
         return sequences * (length - 1)
 
-    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+    tokens = weight
+
+    def loss(self, model: nn.Module, batch: Batch) -> Loss:
         tokens = batch["tokens"]
         inputs, targets = tokens[:, :-1], tokens[:, 1:]
         logits = model(input_ids=inputs, use_cache=False).logits  # [sequences, context, vocabulary]
         # In 32 bits: a sum of small probabilities loses too much in bf16.
         logits = logits.flatten(0, 1).float()
-        return cross_entropy(logits, targets.flatten(), reduction="sum")
+        return Loss(cross_entropy(logits, targets.flatten(), reduction="sum"))

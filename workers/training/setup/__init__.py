@@ -46,6 +46,7 @@ def trainer(
     if not world.is_first:
         # The weights are the same everywhere; what dropout takes of them is not.
         rng.seed(spec.training.seed + world.rank)
+    parallel.divide(assembly.trained.module)
     model = parallel.wrap(assembly.trained.module)
     parts = Parts(
         spec=spec,
@@ -58,7 +59,9 @@ def trainer(
     )
     _introduce(context, assembly)
     _resume(job.resume_from, parts, reporter.say)
-    kept = Checkpoints(checkpoints, spec.runtime.keep_checkpoints, checkpoints.parent / "pinned.json")
+    kept = Checkpoints(
+        checkpoints, spec.runtime.keep_checkpoints, checkpoints.parent / "pinned.json"
+    )
     return Trainer(
         spec=spec,
         model=model,
@@ -103,7 +106,9 @@ def _introduce(context: Context[Any], assembly: Assembly) -> None:
 def _resume(wanted: Path | None, parts: Parts, say: Callable[[str], None]) -> None:
     if wanted is None:
         return
-    place = parts.world.told(checkpoint.newest_intact(wanted, say) if parts.world.is_first else None)
+    place = parts.world.told(
+        checkpoint.newest_intact(wanted, say) if parts.world.is_first else None
+    )
     if place is None:
         say("No checkpoint is intact: starting from the first step")
         return

@@ -39,6 +39,11 @@ class Context(Generic[S]):
     parallel: Parallel
     reporter: Reporter
 
+    def autocast(self) -> torch.autocast:
+        """Matrix products in 16 bits where the spec says so; the weights stay in 32."""
+        enabled = self.spec.runtime.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
     def tokens(self, choice: Choice) -> list[Tokenized]:
         """Of every source. The first process makes what is not in the cache; the others read it."""
         for data in self.job.data:

@@ -6,12 +6,15 @@ from llmhub.recipes.estimate import micro_batches_per_step
 from llmhub.recipes.specs import PretrainSpec
 from workers.data.tokens.tokenized import Choice, Tokenized
 from workers.training import models
-from workers.training.data.windows import TextWindows
+from workers.training.data.windows import Source, TextWindows
 from workers.training.models.load import tokenizer_of
 from workers.training.models.trained import Trained
 from workers.training.objectives.pretrain import Pretrain
 from workers.training.setup.context import Assembly, Context
 from workers.training.tokenizer import for_transformers
+
+# Of a validation text, as the prompt of a sample.
+PROMPT_TOKENS = 24
 
 
 def assemble(context: Context[PretrainSpec]) -> Assembly:
@@ -25,7 +28,9 @@ def assemble(context: Context[PretrainSpec]) -> Assembly:
         exported=model,
         save_tokenizer=lambda place: for_transformers(tokenizer).save_pretrained(place),
     )
-    return Assembly(trained, Pretrain(), batches, tokens, notes=(about_vocabulary(spec, tokens[0]),))
+    return Assembly(
+        trained, Pretrain(), batches, tokens, notes=(about_vocabulary(spec, tokens[0]),)
+    )
 
 
 def choice(context: Context[PretrainSpec]) -> Choice:
@@ -44,9 +49,10 @@ def choice(context: Context[PretrainSpec]) -> Choice:
 def windows(context: Context[PretrainSpec], tokens: list[Tokenized]) -> TextWindows:
     spec, world = context.spec, context.world
     return TextWindows(
-        texts=tokens,
-        names=[data.name for data in context.job.data],
-        weights=[data.weight for data in context.job.data],
+        sources=[
+            Source(data.name, text, data.weight)
+            for data, text in zip(context.job.data, tokens, strict=True)
+        ],
         context=spec.model.context_length,
         micro_batch=spec.training.micro_batch_size,
         accumulation=micro_batches_per_step(spec.training, spec.model.context_length, world.size),
@@ -54,6 +60,13 @@ def windows(context: Context[PretrainSpec], tokens: list[Tokenized]) -> TextWind
         validation_sequences=spec.runtime.eval_sequences,
         seed=spec.training.seed,
         world=world,
+    )
+
+
+def about_text(text: Tokenized) -> str:
+    return (
+        f"{text.characters:,} characters: {len(text.training.tokens):,} tokens to train on, "
+        f"{len(text.validation.tokens):,} to validate"
     )
 
 

@@ -5,10 +5,8 @@ import torch
 
 from llmhub.recipes.estimate import count_parameters
 from tests.training import small
+from tests.training.models.conftest import ARCHITECTURES, CPU
 from workers.training import models
-
-CPU = torch.device("cpu")
-ARCHITECTURES = pytest.mark.parametrize("architecture", ["gpt2", "llama"])
 
 
 def build(architecture: str, seed: int = 0, **changes):
@@ -42,6 +40,13 @@ def test_ends_of_text_are_inside_the_vocabulary_and_the_cache_stays_in_the_confi
 
     assert (config.bos_token_id, config.eos_token_id) == (0, 0)
     assert config.use_cache is True
+
+
+def test_a_tokenizer_may_end_texts_with_another_token():
+    spec = small.spec()
+    built = models.build(spec.model, spec.runtime, CPU, end_of_text=256)
+
+    assert built.config.eos_token_id == built.generation_config.eos_token_id == 256
 
 
 def test_gpt2_ties_its_embeddings_and_llama_does_not():
