@@ -167,8 +167,6 @@ class SpecForm(forms.Form):
     """The values of a spec as text, against a flattened reference that says what was changed."""
 
     left_out: frozenset[str] = frozenset()
-    # The groups that are open although nothing in them calls.
-    opened: frozenset[str] = frozenset({"training"})
 
     def __init__(
         self,
@@ -234,6 +232,10 @@ class SpecForm(forms.Form):
         changed = self.changed_values()
         return [self.group(name, str(title), changed) for name, title in GROUPS.items()]
 
+    def opened(self) -> frozenset[str]:
+        """The groups that are open although nothing in them calls."""
+        return frozenset({"training"})
+
     def replace_posted(self, name: str, value: str) -> None:
         data: Any = self.data.copy()  # type: ignore[attr-defined]
         data[name] = value
@@ -243,7 +245,7 @@ class SpecForm(forms.Form):
         members = sorted((f for f in self.known.values() if f.group == name), key=place_in_group)
         fields = [self.spec_field(field, field.name in changed) for field in members]
         calls = any(field.changed or field.bound.errors for field in fields)
-        return Group(name, title, fields, calls or name in self.opened)
+        return Group(name, title, fields, calls or name in self.opened())
 
     def spec_field(self, field: Field, changed: bool) -> SpecField:
         return SpecField(self[field.name], _(field.unit) if field.unit else "", changed)

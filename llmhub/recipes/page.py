@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -64,15 +64,23 @@ def recipe_page(version: RecipeVersion) -> dict[str, Any]:
 
 
 def value_groups(version: RecipeVersion) -> list[tuple[str, list[Value]]]:
-    flat = specs.flatten(version.spec)
+    return values_by_group(version.spec, GROUPS, version.origins)
+
+
+def values_by_group(
+    spec: dict[str, Any], wanted: Iterable[str], origins: Mapping[str, dict[str, Any]] | None = None
+) -> list[tuple[str, list[Value]]]:
+    """The values of some groups, each group with its title; without what is not set."""
+    flat = specs.flatten(spec)
     values = [
-        value_of(field, flat.get(name), version.origins.get(name, {}))
+        value_of(field, flat.get(name), (origins or {}).get(name, {}))
         for name, field in describe_values(flat).items()
         if name not in KIND and flat.get(name) is not None
     ]
     groups = [
         (str(title), [value for value in values if value.field.group == group])
         for group, title in GROUPS.items()
+        if group in wanted
     ]
     return [(title, rows) for title, rows in groups if rows]
 

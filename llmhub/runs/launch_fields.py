@@ -19,6 +19,7 @@ from llmhub.runs import model_choices
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project
     from llmhub.lib.rows.kinds import Kind
+    from llmhub.runs.models import Run
 
 # Chosen to name a model that is in no list; no reference to a model reads like this.
 ANOTHER = "another"
@@ -90,6 +91,11 @@ class DataField(forms.ChoiceField):
         groups = [(_("Mixes"), [(key_of(mix), label_of(mix)) for mix in mixes])] if mixes else []
         self.choices = [*single, *groups]
 
+    def offer_only(self, data: Data) -> None:
+        """For a run that goes on: it has learned from this."""
+        self.offered = {key_of(data): data}
+        self.choices = [(key_of(data), label_of(data))]
+
     def clean(self, value: Any) -> Data | None:
         chosen = super().clean(value)
         return self.offered[chosen] if chosen else None
@@ -134,9 +140,11 @@ def is_usable(mix: MixVersion, kinds: set[Kind]) -> bool:
     return all(version is not None and version.kind in kinds for version in versions)
 
 
-def rows_of(data: Data) -> int | None:
-    """How many rows one pass reads; a mix has no end of its own."""
-    return None if isinstance(data, MixVersion) else data.rows
+def rows_of(data: Data) -> int:
+    """How many rows one pass reads: of a mix those of all its parts."""
+    if isinstance(data, DatasetVersion):
+        return data.rows
+    return sum(part.dataset_version.rows for part in data.parts.all() if part.dataset_version)
 
 
 def likely_data(project: Project, kinds: Iterable[Kind]) -> DatasetVersion | None:
@@ -146,3 +154,7 @@ def likely_data(project: Project, kinds: Iterable[Kind]) -> DatasetVersion | Non
         if found:
             return found
     return None
+
+
+def launched_data(run: Run) -> Data:
+    return run.mix_version or run.dataset_version

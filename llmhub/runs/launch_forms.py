@@ -1,49 +1,62 @@
-"""The launch form: the values of a spec, the scale that presets them, the dataset and a name."""
+"""The launch form: the values of a spec, the scale that presets them, the data and a name."""
 
 from __future__ import annotations
 
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.forms.boundfield import BoundWidget
 from django.http import QueryDict
-from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from llmhub.datasets.models import DatasetVersion
+from llmhub.recipes import page, specs
 from llmhub.recipes.estimate import Device
 from llmhub.recipes.fields import Field
 from llmhub.recipes.forms import SpecField, SpecForm, differing, read, shown
 from llmhub.recipes.scales import Scale
-from llmhub.runs import launch
+from llmhub.runs import launch, model_choices
 from llmhub.runs.launch import LaunchRefused, Plan
+from llmhub.runs.launch_fields import (
+    DataField,
+    ModelPicker,
+    key_of,
+    launched_data,
+    likely_data,
+    named_models,
+    rows_of,
+    usable_versions,
+)
 
 if TYPE_CHECKING:
-    from django.db.models import QuerySet
-
     from llmhub.accounts.models import Project, User
     from llmhub.recipes.models import RecipeVersion
-    from llmhub.runs.models import Run
+    from llmhub.runs.models import Checkpoint, Run
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a launch begins: a version of a recipe, or a run that is launched again."""
+    """Where a launch begins: a version of a recipe, or a run that is launched again.
+
+    With a checkpoint of that run the new one goes on from its step.
+    """
 
     project: Project
     version: RecipeVersion
     parent: Run | None = None
+    checkpoint: Checkpoint | None = None
+    # What the address says besides: "step" of a fork, "continue".
+    asked: Mapping[str, str] = field(default_factory=dict)
 
     def query(self) -> str:
         """What an address says of this start, whatever the person opens in another tab."""
         of = (
-            {"from": self.parent.pk}
+            {"from": self.parent.pk, **self.asked}
             if self.parent
             else {"recipe": self.version.recipe.slug, "version": self.version.number}
         )
@@ -53,27 +66,40 @@ class Start:
         """The scale and the overrides of a form that nobody has touched."""
         if self.parent:
             return self.parent.scale, self.parent.overrides
-        return launch.default_scale(device), {}
+        scale = launch.default_scale(device)
+        is_smoke = scale == Scale.SMOKE
+        return scale, model_choices.likely(self.project, self.spec) if is_smoke else {}
+
+    @property
+    def spec(self) -> specs.Spec:
+        return self.version.typed()
+
+    def fixed_groups(self) -> frozenset[str]:
+        """What a checkpoint was made with and stays as it is."""
+        return frozenset({"model", "data"}) if self.checkpoint else frozenset()
 
     def initial(self) -> dict[str, Any]:
-        initial: dict[str, Any] = {"idempotency_key": uuid.uuid4().hex}
+        initial: dict[str, Any] = {"idempotency_key": uuid.uuid4().hex, "dataset": self.data_key()}
         if self.parent:
-            initial["dataset"] = self.parent.dataset_version_id
-            initial["name"] = _("%(name)s again") % {"name": self.parent.name}
-        else:
-            initial["dataset"] = self.likely_dataset()
+            initial["name"] = self.name() % {"name": self.parent.name}
         return initial
 
-    def likely_dataset(self) -> int | None:
-        """The one that the project used last, else the longest: it is never too small."""
+    def name(self) -> str:
+        if "step" in self.asked:
+            return _("%(name)s forked")
+        return _("%(name)s continued") if self.checkpoint else _("%(name)s again")
+
+    def data_key(self) -> str:
+        """The data of the run, else what the project used last, else the likeliest."""
+        if self.parent:
+            return key_of(launched_data(self.parent))
+        kinds = self.spec.learns_from
         used = self.project.runs.order_by("-pk").values_list("dataset_version", flat=True)
-        longest = usable(self).order_by("-characters").values_list("pk", flat=True)
-        return used.filter(dataset_version__in=usable(self)).first() or longest.first()
-
-
-class DatasetField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    def label_from_instance(self, version: DatasetVersion) -> str:
-        return f"{version} · {filesizeformat(version.bytes)}"
+        last = used.filter(dataset_version__in=usable_versions(self.project, kinds[:1])).first()
+        if last:
+            return str(last)
+        data = likely_data(self.project, kinds)
+        return key_of(data) if data else ""
 
 
 class LaunchForm(SpecForm):
@@ -83,17 +109,15 @@ class LaunchForm(SpecForm):
     person switches the scale, or when another worker has come since the page was made.
     """
 
-    # A run trains on one dataset: the mix says what the recipe was made for.
-    left_out = frozenset({"data.mix"})
+    # What the recipe was made for; a run learns from the data that is chosen here.
+    left_out = frozenset({"data.mix", "data.dataset_size"})
 
     scale = forms.ChoiceField(
         label=gettext_lazy("Scale"), choices=Scale.choices, widget=forms.RadioSelect
     )
-    dataset = DatasetField(
-        label=gettext_lazy("Dataset"),
-        queryset=DatasetVersion.objects.none(),
-        empty_label=None,
-        help_text=gettext_lazy("The text to train on; its last part is kept for validation."),
+    dataset = DataField(
+        label=gettext_lazy("Data"),
+        help_text=gettext_lazy("What to learn from; a part of it is kept for validation."),
     )
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -107,7 +131,8 @@ class LaunchForm(SpecForm):
         self.start = start
         self.device = launch.device_at_hand()
         self.refusals: dict[str, list[str]] = {}
-        recipe = launch.flat(start.version.typed())
+        posted = with_named_models(posted)
+        recipe = launch.flat(start.spec)
         self.screen = recipe | screen_preset(posted, self.asked(recipe))
         self.chosen_scale, self.overrides = self.read_wish(posted)
         self.plan = self.make_plan()
@@ -118,15 +143,53 @@ class LaunchForm(SpecForm):
             values=values,
             initial=start.initial() | {"scale": self.chosen_scale, "preset": self.preset_text()},
         )
-        field = self.fields["dataset"]
-        assert isinstance(field, DatasetField)
-        field.queryset = choices_of(start)
+        self.offer_models()
+        self.offer_data()
+
+    def asked(self, flat: Mapping[str, Any]) -> dict[str, Field]:
+        fixed = self.start.fixed_groups()
+        return {name: f for name, f in super().asked(flat).items() if f.group not in fixed}
+
+    def opened(self) -> frozenset[str]:
+        """What a person most likely changes: of a model that is built, seldom its shape."""
+        is_chosen = "model.base_model" in self.known
+        return frozenset({"training", "model"} if is_chosen else {"training"})
+
+    def offer_models(self) -> None:
+        for name in model_choices.FITTING.keys() & self.known.keys():
+            groups = model_choices.groups(self.start.project, name)
+            is_optional = self.known[name].optional
+            self.fields[name].widget = ModelPicker(groups, is_optional=is_optional)
+
+    def offer_data(self) -> None:
+        data, scale, parent = self.fields["dataset"], self.fields["scale"], self.start.parent
+        assert isinstance(data, DataField)
+        assert isinstance(scale, forms.ChoiceField)
+        if self.start.checkpoint and parent:
+            data.offer_only(launched_data(parent))
+            scale.choices = [choice for choice in Scale.choices if choice[0] == parent.scale]
+        else:
+            data.offer(self.start.project, self.start.spec.learns_from)
+
+    def fixed_values(self) -> list[tuple[str, list[page.Value]]]:
+        """What stays as it is when a run goes on, as the page of a recipe shows it."""
+        if not (self.start.checkpoint and self.start.parent):
+            return []
+        return page.values_by_group(self.start.parent.config, self.start.fixed_groups())
 
     def read_wish(self, posted: QueryDict | None) -> tuple[str, dict[str, Any]]:
         if posted is None:
             return self.start.wish(self.device)
         values = read(self.asked(self.screen), posted)
-        return posted.get("scale", ""), differing(values, self.screen)
+        return posted.get("scale", ""), self.fixed_wishes() | differing(values, self.screen)
+
+    def fixed_wishes(self) -> dict[str, Any]:
+        """The wishes of the run whose checkpoint this one goes on from, where they stay."""
+        groups = self.start.fixed_groups()
+        overrides = self.start.parent.overrides if self.start.parent else {}
+        return {
+            name: value for name, value in overrides.items() if name.partition(".")[0] in groups
+        }
 
     def make_plan(self) -> Plan | None:
         """None where something is wrong; the reasons are kept for the fields."""
@@ -171,13 +234,26 @@ class LaunchForm(SpecForm):
     def clean(self) -> dict[str, Any]:
         """The plan has checked the values already, together with the scale."""
         self.blame(self.refusals)
-        version = self.cleaned_data.get("dataset")
-        if self.plan and version:
+        data = self.cleaned_data.get("dataset")
+        if self.plan and data:
             try:
-                launch.check_dataset(self.plan.spec, version)
+                launch.check_dataset(self.plan.spec, data)
             except LaunchRefused as refused:
                 self.blame(refused.errors)
         return self.cleaned_data
+
+    def rows(self) -> int | None:
+        """Of the data that is chosen on the screen."""
+        field = self.fields["dataset"]
+        assert isinstance(field, DataField)
+        data = field.offered.get(self["dataset"].value())
+        return rows_of(data) if data else None
+
+    def needs_reward_model(self) -> bool:
+        """Whether the project has none that could be chosen."""
+        if "model.reward_model" not in self.known:
+            return False
+        return not model_choices.usable_runs(self.start.project, model_choices.SCORES).exists()
 
     def launch(self, user: User) -> Run | None:
         """The run, or None with the reasons at the fields."""
@@ -207,8 +283,7 @@ class LaunchForm(SpecForm):
 
     def scales(self) -> Iterable[tuple[BoundWidget, str]]:
         """The choices with what each means."""
-        meanings = [scale.meaning for scale in Scale]
-        return zip(self["scale"], meanings, strict=True)
+        return [(radio, Scale(radio.data["value"]).meaning) for radio in self["scale"]]
 
 
 def screen_preset(posted: Mapping[str, Any] | None, known: Mapping[str, Field]) -> dict[str, Any]:
@@ -221,14 +296,11 @@ def screen_preset(posted: Mapping[str, Any] | None, known: Mapping[str, Field]) 
     return {name: value for name, value in preset.items() if name in known}
 
 
-def usable(start: Start) -> QuerySet[DatasetVersion]:
-    """The versions whose rows are what the recipe learns from; benchmarks are for measuring."""
-    kinds = start.version.typed().learns_from
-    versions = DatasetVersion.objects.filter(dataset__project=start.project, kind__in=kinds)
-    return versions.exclude(dataset__is_benchmark=True)
-
-
-def choices_of(start: Start) -> QuerySet[DatasetVersion]:
-    """Every version, the newest of a dataset first."""
-    versions = usable(start).select_related("dataset").defer("sample")
-    return versions.order_by("dataset__name", "-number")
+def with_named_models(posted: QueryDict | None) -> QueryDict | None:
+    """A model that is typed stands in its field like one that is chosen."""
+    if posted is None:
+        return None
+    data = posted.copy()
+    for name, reference in named_models(posted, model_choices.FITTING).items():
+        data[name] = reference
+    return data

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import cast
 
@@ -18,12 +18,12 @@ from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes import scales
-from llmhub.recipes.figures import pretrain_figures
 from llmhub.recipes.models import Recipe
 from llmhub.recipes.specs import PretrainSpec
-from llmhub.runs import probes
+from llmhub.runs import checkpoints, probes
+from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Start
-from llmhub.runs.models import Probe, Run
+from llmhub.runs.models import Checkpoint, Probe, Run
 
 View = Callable[[HubRequest, Start], HttpResponse]
 
@@ -54,7 +54,19 @@ def launched_again(request: HubRequest) -> Start:
         raise Http404
     runs = Run.objects.select_related("project", "recipe_version__recipe")
     run = access.get(request.user, runs, pk=run_id)
-    return Start(run.project, run.recipe_version, run)
+    asked = {name: request.GET[name] for name in ("step", "continue") if name in request.GET}
+    checkpoint = checkpoint_of(run, asked) if asked else None
+    return Start(run.project, run.recipe_version, run, checkpoint, asked)
+
+
+def checkpoint_of(run: Run, asked: Mapping[str, str]) -> Checkpoint:
+    """That of the step to fork from, or the newest one to continue with."""
+    kept = checkpoints.here(run).order_by("-step", "-created_at")
+    found = kept.filter(step=whole(asked["step"]) or 0) if "step" in asked else kept
+    checkpoint = found.first()
+    if checkpoint is None:
+        raise Http404(_("This checkpoint is not kept any more."))
+    return checkpoint
 
 
 def from_recipe(request: HubRequest) -> Start | None:
@@ -106,7 +118,8 @@ def plan_context(form: LaunchForm) -> dict[str, object]:
         "start": form.start,
         "recipe": form.start.version.recipe,
         "plan": plan,
-        "figures": pretrain_figures(plan.estimate) if plan and plan.estimate else [],
+        "figures": plan_figures(plan, form.rows()) if plan else [],
+        "needs_reward_model": form.needs_reward_model(),
         **memory_context(form, probe),
     }
 

@@ -43,7 +43,7 @@ def test_a_point_carries_what_belongs_to_its_step(place: Place):
     recorder = place.train(spec)
 
     step, values = next((s, v) for s, v in recorder.points if names.TRAIN_LOSS.name in v and s == 3)
-    assert values[names.LEARNING_RATE.name] == learning_rate(spec.training, step - 1)
+    assert values[names.LEARNING_RATE.name] == learning_rate(spec.training, step - 1, 6)
     assert values[names.TOKENS.name] == 3 * 8 * 16
     assert values[names.TRAIN_PERPLEXITY.name] == math.exp(values[names.TRAIN_LOSS.name])
     assert values[names.TOKENS_PER_SECOND.name] > 0

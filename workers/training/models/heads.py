@@ -33,7 +33,7 @@ class Scorer(nn.Module):
             position_ids=position_ids,
             use_cache=False,
         ).last_hidden_state  # [rows, tokens, width]
-        scores: Tensor = self.classifier.score(hidden)
+        scores: Tensor = self.classifier.get_submodule(SCORE)(hidden)
         return scores.squeeze(-1).float()
 
 

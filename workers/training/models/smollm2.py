@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
@@ -18,7 +19,6 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
-    PreTrainedTokenizerFast,
 )
 from transformers.utils import logging
 
@@ -62,10 +62,10 @@ def convert(file: Path, place: Path) -> None:
         durable.publish(aside, place)
 
 
-def tokenizer_in(file: Path) -> PreTrainedTokenizerFast:
+def tokenizer_in(file: Path) -> Any:
     """The GGUF names the rule by which digits stand alone (“smollm”), and the conversion in
     `transformers` does not read it."""
-    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    tokenizer: Any = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     tokenizer.backend_tokenizer.pre_tokenizer = Sequence(
         [Digits(individual_digits=True), ByteLevel(add_prefix_space=False, use_regex=True)]
     )

@@ -24,11 +24,11 @@ from workers.data.tokens.tokenizer import (
     resolve_template,
     special_ids,
 )
-from workers.training import tokenizer as tokenizers
 from workers.training.data.batches import Plan, R, Source
 from workers.training.data.rows import Prompts
 from workers.training.errors import BadConfig
 from workers.training.models import load, lora
+from workers.training.models.export import copy_tokenizer
 from workers.training.models.trained import Trained
 from workers.training.setup.context import Asked, Context
 
@@ -64,7 +64,7 @@ class Start:
         return Trained(
             module=module,
             exported=exported,
-            save_tokenizer=lambda place: tokenizers.copy(self.folder, place),
+            save_tokenizer=lambda place: copy_tokenizer(self.folder, place),
         )
 
     def encode(self, line: str) -> list[int]:
