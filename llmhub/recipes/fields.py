@@ -150,4 +150,10 @@ def blamed(
         dotted = f"{group}.{name}" if group else str(name)
         if dotted in known:
             return dotted
-    return ".".join(str(part) for part in loc[1:]) or "objective"
+    return rule_between_groups(context, known) or ".".join(map(str, loc[1:])) or "objective"
+
+
+def rule_between_groups(context: Mapping[str, Any], known: Mapping[str, Field]) -> str:
+    """The field that such a rule names without its group."""
+    named = (name for name in known if name.rpartition(".")[2] == context.get("field"))
+    return next(named, "")

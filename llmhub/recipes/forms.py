@@ -29,7 +29,7 @@ GROUPS = {
     "samples": gettext_lazy("Samples"),
     "runtime": gettext_lazy("Execution"),
 }
-# What people change first stands first in its group; the rest keeps the order of the spec.
+# What people change first stands first in its group, and the optimizer's details last.
 FIRST = ("learning_rate", "epochs", "max_steps", "batch_size", "global_batch_size")
 # Texts of several lines.
 LINES = frozenset({"samples.prompts"})
@@ -147,8 +147,11 @@ def editable(flat: Mapping[str, Any]) -> dict[str, Field]:
 
 
 def place_in_group(field: Field) -> int:
+    """Fields with the same place keep the order of the spec."""
     name = field.name.rpartition(".")[2]
-    return FIRST.index(name) if name in FIRST else len(FIRST)
+    if name in FIRST:
+        return FIRST.index(name)
+    return len(FIRST) + (field.group == "training" and name in specs.Optimizer.model_fields)
 
 
 def read(known: Mapping[str, Field], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def recipes(request: HubRequest) -> HttpResponse:
         {
             "own": [card for card in cards if not card.recipe.is_builtin()],
             "builtin": [card for card in cards if card.recipe.is_builtin()],
+            "may_launch": request.membership is not None and request.membership.may(Role.MEMBER),
         },
     )
 

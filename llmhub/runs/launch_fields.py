@@ -157,4 +157,4 @@ def likely_data(project: Project, kinds: Iterable[Kind]) -> DatasetVersion | Non
 
 
 def launched_data(run: Run) -> Data:
-    return run.mix_version or run.dataset_version
+    return getattr(run, 'mix_version', None) or run.dataset_version

@@ -76,7 +76,7 @@ class Start:
 
     def fixed_groups(self) -> frozenset[str]:
         """What a checkpoint was made with and stays as it is."""
-        return frozenset({"model", "data"}) if self.checkpoint else frozenset()
+        return frozenset({"model", "data", "lora"}) if self.checkpoint else frozenset()
 
     def initial(self) -> dict[str, Any]:
         initial: dict[str, Any] = {"idempotency_key": uuid.uuid4().hex, "dataset": self.data_key()}

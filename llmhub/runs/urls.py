@@ -1,12 +1,13 @@
 from django.urls import include, path
 
-from llmhub.runs import attempt_api, launch_views, views
+from llmhub.runs import attempt_api, launch_views, pipeline_views, views
 from llmhub.runs.health import health
 
 urlpatterns = [
     path("runs/new/", launch_views.run_new, name="run_new"),
     path("runs/new/plan/", launch_views.run_plan, name="run_plan"),
     path("runs/new/memory/", launch_views.run_memory, name="run_memory"),
+    path("pipelines/new/", pipeline_views.pipeline_new, name="pipeline_new"),
     path("runs/<int:run_id>/", views.run, name="run"),
     path("runs/<int:run_id>/stop/", views.run_stop, name="run_stop"),
     path("runs/<int:run_id>/pause/", views.run_pause, name="run_pause"),

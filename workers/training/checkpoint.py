@@ -25,7 +25,6 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_leaves
 
@@ -35,7 +34,7 @@ from llmhub.recipes import specs
 from llmhub.recipes.specs import Spec
 from workers.training import rng
 from workers.training.errors import BadCheckpoint, DiskFull
-from workers.training.models.trained import Trained
+from workers.training.models.trained import Trained, like
 from workers.training.parallel import whole
 from workers.training.progress import Progress
 from workers.training.world import World
@@ -263,7 +262,7 @@ def _load_into(parameters: Mapping[str, nn.Parameter], path: Path) -> None:
             raise BadCheckpoint(f"The checkpoint's weights do not fit: {sorted(missing)}.")
         with torch.no_grad():
             for name, parameter in parameters.items():
-                parameter.copy_(_like(parameter, file.get_tensor(name)))
+                parameter.copy_(like(parameter, file.get_tensor(name)))
 
 
 def _load_optimizer(path: Path, parts: Parts) -> None:
@@ -278,16 +277,8 @@ def _load_optimizer(path: Path, parts: Parts) -> None:
             # Counters are numbers, not of the weight's shape.
             is_moment = value.shape == parameter.shape
             parts.optimizer.state[parameter][moment] = (
-                _like(parameter, value) if is_moment else value.to(parameter.device)
+                like(parameter, value) if is_moment else value.to(parameter.device)
             )
-
-
-def _like(parameter: Tensor, value: Tensor) -> Tensor:
-    """On the device of the parameter, and divided as it is."""
-    value = value.to(parameter.device)
-    if isinstance(parameter, DTensor):
-        return distribute_tensor(value, parameter.device_mesh, parameter.placements)
-    return value
 
 
 def _restore_generators(path: Path, world: World) -> None:

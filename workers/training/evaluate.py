@@ -47,7 +47,9 @@ class Evaluation:
             shown.append(f"perplexity {perplexity(self.loss):,.2f}")
         if self.characters:
             shown.append(f"{self.nats_per_character:.4f} nats per character")
-        shown += [f"{name} {total / self.weight:.4f}" for name, total in self.sums.items()]
+        shown += [
+            f"{names.val(name)} {total / self.weight:.4f}" for name, total in self.sums.items()
+        ]
         return "  ".join(shown)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from llmhub.lib import durable
+from llmhub.lib import durable, manifest
 from llmhub.lib.problems import Problem
 from llmhub.lib.rows import template
 from llmhub.lib.rows.kinds import Kind
+from llmhub.lib.rundir import write_text
 from workers.data.reading.source import Source
 from workers.data.tokens import token_files
 from workers.data.tokens import tokenizer as tokenizers
@@ -93,6 +95,46 @@ def tokenized(
         return kept or _open(place, choice)
 
 
+def shared_tokenizer(
+    sources: Sequence[Source], choice: Choice, cache: Path, say: Say
+) -> Pretrained:
+    """One for several texts, learned from all of them, each by its length."""
+    facts = json.dumps([key(source, choice) for source in sources])
+    place = cache / f"{hashlib.sha256(facts.encode()).hexdigest()}.{TOKENIZER}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with _locked(place.with_suffix(".lock")):
+        if not place.exists():
+            say(f"Making the tokenizer “{choice.tokenizer}” from {len(sources)} texts")
+            write_text(place, _learned_from(sources, choice).to_str())
+    return Pretrained(place, manifest.file_hash(place), tokenizers.END_OF_TEXT_ID)
+
+
+def _learned_from(sources: Sequence[Source], choice: Choice) -> Tokenizer:
+    parts = [
+        Sequences.of(source, choice.validation_share, choice.template, _nobody)
+        for source in sources
+    ]
+    total = sum(part.characters[TRAINING] for part in parts)
+    limit = LEARNED_CHARACTERS if choice.tokenizer == "bpe" else total
+    texts = itertools.chain.from_iterable(_training_texts(part, _nobody) for part in parts)
+    special_tokens = _special_tokens(Kind.TEXT, choice)
+    return tokenizers.build(
+        choice.tokenizer, choice.vocab_size, special_tokens, sample(texts, total, limit)
+    )
+
+
+def _training_texts(sequences: Sequences, tell: Callable[[float], None]) -> Iterator[str]:
+    return (
+        stretch.segment.text
+        for stretch in sequences.stretches(tell)
+        if stretch.part == TRAINING and not stretch.segment.special
+    )
+
+
+def _nobody(share: float) -> None:
+    pass
+
+
 def key(source: Source, choice: Choice) -> str:
     if source.reading.kind is Kind.TEXT:
         choice = replace(choice, template="")
@@ -161,11 +203,7 @@ def _learn(
     limit = LEARNED_CHARACTERS if choice.tokenizer == "bpe" else total
     of = f" of {total:,}, evenly spread," if limit < total else ""
     say(f"Making the tokenizer “{choice.tokenizer}” from {min(limit, total):,}{of} characters")
-    texts = (
-        stretch.segment.text
-        for stretch in sequences.stretches(tell)
-        if stretch.part == TRAINING and not stretch.segment.special
-    )
+    texts = _training_texts(sequences, tell)
     special_tokens = _special_tokens(sequences.source.reading.kind, choice)
     return tokenizers.build(
         choice.tokenizer, choice.vocab_size, special_tokens, sample(texts, total, limit)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def block_mask(segments: Tensor) -> Tensor | None:
-    """[rows, 1, tokens, tokens]: True where token i (dimension 2) may look at token j (dimension 3).
+    """[rows, 1, tokens, tokens]: True where token i (dim 2) may look at token j (dim 3).
 
     segments: [rows, tokens], equal for the tokens of one example, 0 for padding. None where every
     row holds one example: padding stands behind it, and causal attention never looks there.

@@ -26,6 +26,7 @@ from workers.training.reporter import Reporter
 from workers.training.world import World
 
 S = TypeVar("S", bound=Spec)
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,10 @@ class Context(Generic[S]):
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def tokens(self, choice: Choice) -> list[Tokenized]:
-        """Of every source. The first process makes what is not in the cache; the others read it."""
+        """Of every source."""
         for data in self.job.data:
             require(self.spec, data.source)
-        if self.world.is_first:
-            found = self._tokenized(choice)
-        self.world.wait()
-        return found if self.world.is_first else self._tokenized(choice)
+        return self.first_makes(lambda: self._tokenized(choice))
 
     def _tokenized(self, choice: Choice) -> list[Tokenized]:
         return [
@@ -62,10 +60,16 @@ class Context(Generic[S]):
     def folder(self, field_name: str) -> Path:
         """Where the model lies that a field of the spec names."""
         model = self.job.models[field_name]
+        return self.first_makes(lambda: files.folder(model, self.job.models_cache))
+
+    def first_makes(self, make: Callable[[], M]) -> M:
+        """What is kept on disk is made by the first process; the others find it there."""
         if self.world.is_first:
-            files.folder(model, self.job.models_cache)
+            made = make()
+            self.world.wait()
+            return made
         self.world.wait()
-        return files.folder(model, self.job.models_cache)
+        return make()
 
 
 @dataclass(frozen=True)

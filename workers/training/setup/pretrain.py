@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from llmhub.recipes.estimate import micro_batches_per_step
 from llmhub.recipes.specs import PretrainSpec
-from workers.data.tokens.tokenized import Choice, Tokenized
+from workers.data.tokens.tokenized import Choice, Tokenized, shared_tokenizer
+from workers.data.tokens.tokenizer import END_OF_TEXT_ID, PRETRAINED, Pretrained
 from workers.training import models
 from workers.training.data.windows import Source, TextWindows
 from workers.training.models.load import tokenizer_of
 from workers.training.models.trained import Trained
 from workers.training.objectives.pretrain import Pretrain
-from workers.training.setup.context import Assembly, Context
+from workers.training.setup.context import Asked, Assembly, Context
 from workers.training.tokenizer import for_transformers
 
 # Of a validation text, as the prompt of a sample.
@@ -19,31 +22,58 @@ PROMPT_TOKENS = 24
 
 def assemble(context: Context[PretrainSpec]) -> Assembly:
     spec = context.spec
-    tokens = context.tokens(choice(context))
-    batches = windows(context, tokens)
-    model = models.build(spec.model, spec.runtime, context.device)
-    tokenizer = tokens[0].tokenizer
-    trained = Trained(
-        module=model,
-        exported=model,
-        save_tokenizer=lambda place: for_transformers(tokenizer).save_pretrained(place),
-    )
-    return Assembly(
-        trained, Pretrain(), batches, tokens, notes=(about_vocabulary(spec, tokens[0]),)
-    )
-
-
-def choice(context: Context[PretrainSpec]) -> Choice:
-    spec = context.spec
-    pretrained = None
-    if spec.data.tokenizer == "pretrained":
-        pretrained = tokenizer_of(context.folder("data.tokenizer_from"))
-    return Choice(
-        spec.data.tokenizer,
+    pretrained = pretrained_tokenizer(context)
+    choice = Choice(
+        PRETRAINED if pretrained else spec.data.tokenizer,
         spec.model.vocab_size,
         spec.data.validation_share,
         pretrained=pretrained,
     )
+    tokens = context.tokens(choice)
+    tokenizer = tokens[0].tokenizer
+    model = models.build(
+        spec.model,
+        spec.runtime,
+        context.device,
+        end_of_text=pretrained.end_of_text if pretrained else END_OF_TEXT_ID,
+    )
+
+    def save_tokenizer(place: Path) -> None:
+        for_transformers(tokenizer).save_pretrained(place)
+
+    return Assembly(
+        Trained(model, model, save_tokenizer),
+        Pretrain(),
+        windows(context, tokens),
+        tokens,
+        asked=Asked(
+            model,
+            encode=lambda line: tokenizer.encode(line, add_special_tokens=False).ids,
+            beginnings=lambda count: beginnings(tokens[0], count),
+        ),
+        notes=[*map(about_text, tokens), about_vocabulary(spec, tokens[0])],
+    )
+
+
+def pretrained_tokenizer(context: Context[PretrainSpec]) -> Pretrained | None:
+    """Another model's, or one for several texts; None where that of the only text will do."""
+    spec, job = context.spec, context.job
+    if spec.data.tokenizer == PRETRAINED:
+        return tokenizer_of(context.folder("data.tokenizer_from"))
+    if len(job.data) == 1:
+        return None
+    choice = Choice(spec.data.tokenizer, spec.model.vocab_size, spec.data.validation_share)
+    sources = [data.source for data in job.data]
+    return context.first_makes(
+        lambda: shared_tokenizer(sources, choice, job.token_cache, context.reporter.say)
+    )
+
+
+def beginnings(text: Tokenized, count: int) -> list[list[int]]:
+    """Stretches of the validation text, evenly spread."""
+    found = text.validation.tokens
+    room = max(1, len(found) - PROMPT_TOKENS)
+    return [found[i : i + PROMPT_TOKENS].tolist() for i in range(0, room, -(-room // count))]
 
 
 def windows(context: Context[PretrainSpec], tokens: list[Tokenized]) -> TextWindows:
