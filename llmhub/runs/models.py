@@ -17,6 +17,7 @@ from llmhub.runs.states import ACTIVE, TERMINAL, Outcome, State, Want
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import User
+    from llmhub.datasets.models import DatasetVersion, MixVersion
 
 # A worker's agent reports every 5 seconds.
 WORKER_SILENT_AFTER = timedelta(seconds=30)
@@ -61,6 +62,11 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(project__memberships__user=user)
 
 
+class PipelineQuerySet(models.QuerySet["Pipeline"]):
+    def visible_to(self, user: User) -> PipelineQuerySet:
+        return self.filter(project__memberships__user=user)
+
+
 class Run(models.Model):
     project = models.ForeignKey("accounts.Project", on_delete=models.CASCADE, related_name="runs")
     name = models.CharField(_("name"), max_length=120)
@@ -72,12 +78,22 @@ class Run(models.Model):
     # What the person changed of the preset (dotted names), and the whole that the trainer reads.
     overrides = models.JSONField(default=dict, blank=True)
     config = models.JSONField()
+    # What it learns from: one version, or a mix of several.
     dataset_version = models.ForeignKey(
-        "datasets.DatasetVersion", on_delete=models.PROTECT, related_name="runs"
+        "datasets.DatasetVersion", null=True, on_delete=models.PROTECT, related_name="runs"
+    )
+    mix_version = models.ForeignKey(
+        "datasets.MixVersion", null=True, on_delete=models.PROTECT, related_name="runs"
     )
     parent = models.ForeignKey(
         "self", null=True, on_delete=models.SET_NULL, related_name="children"
     )
+
+    # Where it stands among the runs that were launched as one.
+    pipeline = models.ForeignKey(
+        "runs.Pipeline", null=True, on_delete=models.SET_NULL, related_name="runs"
+    )
+    stage = models.PositiveSmallIntegerField(null=True)
 
     state = models.CharField(max_length=20, choices=State, default=State.DRAFT)
     want = models.CharField(max_length=10, choices=Want, default=Want.RUN)
@@ -118,11 +134,35 @@ class Run(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "idempotency_key"], name="one_run_per_idempotency_key"
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(dataset_version=None) ^ models.Q(mix_version=None),
+                name="run_learns_from_one_thing",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def data(self) -> DatasetVersion | MixVersion:
+        found = self.dataset_version or self.mix_version
+        assert found is not None, "held by a constraint"
+        return found
+
+    @property
+    def parts(self) -> list[tuple[DatasetVersion, float]]:
+        """Versions and the share of the tokens that each is to give."""
+        if self.dataset_version:
+            return [(self.dataset_version, 1.0)]
+        assert self.mix_version is not None
+        parts = self.mix_version.parts.select_related("dataset_version__dataset")
+        return [(part.dataset_version, part.weight) for part in parts if part.dataset_version]
+
+    @property
+    def processes(self) -> int:
+        found: int = self.config.get("runtime", {}).get("processes", 1)
+        return found
 
     def is_over(self) -> bool:
         return self.state in TERMINAL
@@ -161,6 +201,8 @@ class Attempt(models.Model):
     )
     # Which of the worker's slots it takes, and so which of its GPUs.
     slot = models.PositiveSmallIntegerField(null=True)
+    # Slots from that one on: a GPU for each process.
+    width = models.PositiveSmallIntegerField(default=1)
     secret_hash = models.CharField(max_length=64, unique=True)
     # Set and compared on the database's clock only.
     lease_expires_at = models.DateTimeField()
@@ -202,6 +244,8 @@ class Checkpoint(models.Model):
     manifest_sha256 = models.CharField(max_length=64)
     val_loss = models.FloatField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # Kept whatever the rotation says: a person wants it.
+    pinned = models.BooleanField(default=False)
     # The file rotation removed it from disk.
     removed_at = models.DateTimeField(null=True)
 
@@ -212,6 +256,77 @@ class Checkpoint(models.Model):
                 fields=["run", "step", "attempt"], name="one_checkpoint_per_step"
             )
         ]
+
+
+class RunInput(models.Model):
+    """A run starts from what another one made: the edges of the lineage."""
+
+    # The dotted field of the spec that names the model, or RESUME.
+    RESUME = "resume"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="inputs")
+    role = models.CharField(max_length=40)
+    source = models.ForeignKey(Run, on_delete=models.RESTRICT, related_name="outputs")
+    # Empty: the best one, when the source is over.
+    step = models.BigIntegerField(null=True)
+    # The one that was taken, from the first attempt on.
+    checkpoint = models.ForeignKey(
+        Checkpoint, null=True, on_delete=models.RESTRICT, related_name="uses"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "role"], name="one_input_per_role"),
+        ]
+
+
+class Pipeline(models.Model):
+    """Runs that were launched as one, each from what the ones before it make."""
+
+    project = models.ForeignKey(
+        "accounts.Project", on_delete=models.CASCADE, related_name="pipelines"
+    )
+    name = models.CharField(_("name"), max_length=120)
+    scale = models.CharField(_("scale"), max_length=10, choices=Scale)
+    # What was asked for, to tell whether the same key stands for the same wish.
+    wish = models.JSONField(default=dict)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="pipelines"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    idempotency_key = models.CharField(max_length=100, null=True, blank=True)
+
+    objects = PipelineQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "idempotency_key"], name="one_pipeline_per_idempotency_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Prediction(models.Model):
+    """What a run was said to need when it was launched, and what it needed."""
+
+    run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="prediction")
+    # Equal for runs whose speed can be compared: model, objective and how it is computed.
+    model_key = models.CharField(max_length=64, db_index=True)
+    device_name = models.CharField(max_length=200, blank=True)
+    # Each may be empty where nobody can know. Bytes per device; of all devices together.
+    memory_bytes = models.BigIntegerField(null=True)
+    tokens_per_second = models.FloatField(null=True)
+    seconds = models.FloatField(null=True)
+    # Where the speed comes from: "measured", "scaled" or "guess", and from how many runs.
+    speed_source = models.CharField(max_length=12, blank=True)
+    speed_runs = models.PositiveIntegerField(default=0)
+    actual_memory_bytes = models.BigIntegerField(null=True)
+    actual_tokens_per_second = models.FloatField(null=True)
+    actual_seconds = models.FloatField(null=True)
 
 
 class Probe(models.Model):

@@ -167,6 +167,9 @@ class PPOSpec(Alignment):
             raise broken_rule(
                 "mini_batch_size", _("The mini-batches must divide the batch evenly.")
             )
+        if self.runtime.processes > 1 and self.runtime.strategy == "fsdp":
+            # Writing answers calls the policy on its own, outside of what FSDP2 gathers for.
+            raise broken_rule("strategy", _("PPO cannot divide its model yet: choose “ddp”."))
         if training.mini_batch_size % (training.micro_batch_size * self.runtime.processes):
             raise broken_rule(
                 "micro_batch_size",
