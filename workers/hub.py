@@ -35,12 +35,14 @@ class Hub:
         self._posts: dict[str, Post] = {}
         self._unknown_since: float | None = None
 
-    def heartbeat(self, state: str, step: int) -> str:
-        """What is wanted of the run: run, pause or stop."""
-        want = self._send("heartbeat", {"state": state, "step": step}).get("want")
-        if want not in WANTS:
-            raise Unreachable(f"an answer that is not the hub's: {want!r}")
-        return str(want)
+    def heartbeat(self, state: str, step: int, total_steps: int | None) -> tuple[str, list[int]]:
+        """What is wanted of the run (run, pause or stop), and which checkpoints stay."""
+        said = {"state": state, "step": step, "total_steps": total_steps}
+        answer = self._send("heartbeat", said)
+        want, pinned = answer.get("want"), answer.get("pinned", [])
+        if want not in WANTS or not isinstance(pinned, list):
+            raise Unreachable(f"an answer that is not the hub's: {answer!r}"[:200])
+        return str(want), pinned
 
     def log(self, offset: int, text: str) -> int:
         """Up to where the hub has the log now."""

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from llmhub.lib.rundir import AttemptDir, write_json, write_text
+from llmhub.runs import inputs
 from llmhub.runs.attempts import End, end
 from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.checkpoints import newest_on_disk
@@ -45,6 +46,10 @@ def start(attempt: Attempt, secret: str) -> bool:
     """An attempt that cannot be started here goes back at once, so that it does not hang."""
     try:
         start_supervisor(prepare(attempt, secret))
+    except inputs.MissingModel as error:
+        # No other try would find it.
+        end(attempt, End(Outcome.FAILED, "missing_model", str(error)))
+        return False
     except Exception as error:
         logger.exception("Attempt %s cannot be started", attempt)
         _rest.failed()
@@ -60,9 +65,10 @@ def prepare(attempt: Attempt, secret: str) -> AttemptDir:
     if attempt.number == 1:
         clear_way(place.path.parent.parent)
     place.path.mkdir(mode=0o700, parents=True)
+    models = inputs.resolve(attempt.run)
     resume_from = resume_point(attempt, place)
     write_text(place.secret, secret, mode=0o600)
-    write_json(place.job, job(attempt, resume_from), mode=0o600)
+    write_json(place.job, job(attempt, resume_from, models), mode=0o600)
     return place
 
 
@@ -73,22 +79,34 @@ def clear_way(run_dir: Path) -> None:
 
 
 def resume_point(attempt: Attempt, place: AttemptDir) -> Path | None:
+    """The newest checkpoint of the run, else that of the run which it goes on from."""
     found = newest_on_disk(attempt.run, place.checkpoints)
+    if found is None and (given := inputs.resume_from(attempt.run)):
+        found = given.step, Path(given.path)
     if found is None:
         return None
     Attempt.objects.filter(pk=attempt.pk).update(resumed_from_step=found[0])
     return found[1]
 
 
-def job(attempt: Attempt, resume_from: Path | None) -> dict[str, Any]:
+def job(
+    attempt: Attempt, resume_from: Path | None, models: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    run = attempt.run
     return {
         "node": settings.HUB_NODE,
         "run_id": attempt.run_id,
         "attempt_id": attempt.pk,
         "attempt_number": attempt.number,
         "hub_url": settings.HUB_URL,
-        "spec": attempt.run.config,
-        "data": [attempt.run.dataset_version.as_training_data()],
+        "spec": run.config,
+        "processes": run.processes,
+        "data": [
+            version.as_training_data() | {"name": version.dataset.slug, "weight": weight}
+            for version, weight in run.parts
+        ],
+        "models": models,
+        "models_cache": str(inputs.models_folder()),
         "resume_from": str(resume_from) if resume_from else None,
         "token_cache": str(settings.HUB_DATA / "token_cache"),
         "environment": share_of_machine(attempt),
@@ -100,9 +118,10 @@ def share_of_machine(attempt: Attempt) -> dict[str, str]:
     worker, slot = attempt.worker, attempt.slot or 0
     assert worker is not None, "a claimed attempt has a worker"
     gpus = [device["uuid"] for device in worker.devices if device["kind"] == "cuda"]
-    threads = max(1, worker.cpu_count // max(1, worker.slots))
+    cores = worker.cpu_count * attempt.width // max(1, worker.slots)
+    threads = max(1, cores // attempt.run.processes)
     return {
-        "CUDA_VISIBLE_DEVICES": gpus[slot] if slot < len(gpus) else "",
+        "CUDA_VISIBLE_DEVICES": ",".join(gpus[slot : slot + attempt.width]),
         "OMP_NUM_THREADS": str(threads),
         # Threads that spin while they wait slow a busy machine down fourfold (measured).
         "OMP_WAIT_POLICY": "PASSIVE",

@@ -30,7 +30,7 @@ from workers.listing import Listing
 from workers.logs import LogTail
 from workers.process import reset_signals
 from workers.timing import Every, Patience
-from workers.trainer import Ending, Trainer, current_step, ending_of
+from workers.trainer import Ending, Trainer, current_step, ending_of, read_object
 
 logger = logging.getLogger("supervisor")
 
@@ -57,7 +57,13 @@ class Supervisor:
         self.heartbeat, self.report = Every(HEARTBEAT_SECONDS), Every(REPORT_SECONDS)
         self.trainer: Trainer | None = None
         self.want = written_want(place)
+        self.pinned: list[int] = []
         self.journal_tries = JOURNAL_TRIES
+
+    @property
+    def processes(self) -> int:
+        found: int = self.job.get("processes", 1)
+        return found
 
     def supervise(self) -> None:
         try:
@@ -68,7 +74,7 @@ class Supervisor:
 
     def see_through(self) -> Ending:
         """From the start of the trainer, or from where an earlier supervisor left, to its end."""
-        self.trainer = Trainer.adopt(self.place, self.module)
+        self.trainer = Trainer.adopt(self.place, self.module, self.processes)
         # The log is there from the moment at which a trainer is started.
         if self.trainer is None and not self.place.log.exists():
             self.trainer = self.begin()
@@ -85,7 +91,9 @@ class Supervisor:
         self.insist(self.beat)
         if self.want != "run":
             return None
-        started = Trainer.start(self.place, self.module, self.job.get("environment", {}))
+        started = Trainer.start(
+            self.place, self.module, self.job.get("environment", {}), self.processes
+        )
         logger.info("Trainer started: %s", started.identity)
         return started
 
@@ -105,7 +113,11 @@ class Supervisor:
             self.checkpoints.send()
 
     def beat(self) -> None:
-        want = self.hub.heartbeat(self.state(), self.step())
+        total = read_object(self.place.progress).get("total_steps")
+        want, pinned = self.hub.heartbeat(self.state(), self.step(), total)
+        if pinned != self.pinned:
+            write_json(self.place.pinned, pinned)
+            self.pinned = pinned
         if want != self.want:
             logger.info("Wanted now: %s", want)
             write_text(self.place.want, want)

@@ -30,6 +30,8 @@ class Ending:
     message: str = ""
     step: int | None = None
     exit_code: int | None = None
+    # {"seconds", "tokens", "peak_bytes"} of the trainer, where it could tell.
+    used: dict[str, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"message": sound(self.message)[-MESSAGE_CHARACTERS:]}
@@ -42,23 +44,25 @@ class Trainer:
         self._child = child
 
     @classmethod
-    def start(cls, place: AttemptDir, module: str, settings: Mapping[str, str]) -> Trainer:
+    def start(
+        cls, place: AttemptDir, module: str, settings: Mapping[str, str], processes: int = 1
+    ) -> Trainer:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **settings}
-        child = start_apart(command(place, module), environment, place.log)
+        child = start_apart(command(place, module, processes), environment, place.log)
         identity = Identity.of(child.pid)
         assert identity is not None, "a child that was not waited for has an entry in /proc"
         identity.write(place.trainer)
         return cls(identity, child)
 
     @classmethod
-    def adopt(cls, place: AttemptDir, module: str) -> Trainer | None:
+    def adopt(cls, place: AttemptDir, module: str, processes: int = 1) -> Trainer | None:
         """The trainer that an earlier supervisor started, dead or alive; None if there was none.
 
         That supervisor may have died before it could write down whom it started: then the
         command line tells.
         """
         identity = Identity.read(place.trainer)
-        if identity is None and (identity := find(command(place, module)[1:])):
+        if identity is None and (identity := find(command(place, module, processes)[1:])):
             identity.write(place.trainer)
         return None if identity is None else cls(identity)
 
@@ -72,8 +76,13 @@ class Trainer:
         return None if self._child is None else self._child.wait()
 
 
-def command(place: AttemptDir, module: str) -> list[str]:
-    return [sys.executable, "-m", module, str(place.path)]
+def command(place: AttemptDir, module: str, processes: int = 1) -> list[str]:
+    """Several processes have torchrun for a parent: the hub starts a run again, and not it."""
+    work = ["-m", module, str(place.path)]
+    if processes == 1:
+        return [sys.executable, *work]
+    elastic = ("--standalone", "--nproc-per-node", str(processes), "--max-restarts", "0")
+    return [sys.executable, "-m", "torch.distributed.run", *elastic, *work]
 
 
 def ending_of(place: AttemptDir, exit_code: int | None) -> Ending:
@@ -87,6 +96,7 @@ def ending_of(place: AttemptDir, exit_code: int | None) -> Ending:
             str(said.get("message") or ""),
             step if isinstance(step, int) else current_step(place),
             exit_code,
+            said.get("used"),
         )
     outcome, cause, message = told_by_exit(place, exit_code)
     return Ending(outcome, cause, message, current_step(place), exit_code)

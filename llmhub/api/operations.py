@@ -6,27 +6,32 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import HeaderEx, P, QueryEx, Router, Status
 from ninja.errors import HttpError
 
-from llmhub.accounts.models import ApiToken
+from llmhub.accounts.models import ApiToken, Project
 from llmhub.api.auth import LAUNCH, READ
 from llmhub.api.schemas import (
     LaunchIn,
     MetricsOut,
+    PipelineIn,
+    PipelineOut,
     RecipeOut,
     Refusal,
+    ResumeIn,
     RunOut,
     RunsOut,
+    StageIn,
 )
-from llmhub.datasets.models import DatasetVersion
+from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.lib.texts import is_slug, whole
 from llmhub.metrics import query
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.runs import launch as launching
-from llmhub.runs import services
-from llmhub.runs.models import Run
+from llmhub.runs import pipelines, services
+from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.states import State
 
 router = Router()
@@ -47,7 +52,7 @@ def token(request: HttpRequest) -> ApiToken:
 
 def runs_of(request: HttpRequest) -> QuerySet[Run]:
     rows = Run.objects.filter(project=token(request).project)
-    return rows.select_related("recipe_version__recipe", "dataset_version__dataset", "created_by")
+    return rows.with_names()
 
 
 def run_of(request: HttpRequest, run_id: int) -> Run:
@@ -87,22 +92,89 @@ def launch_run(
     idempotency_key: IdempotencyKey = None,
 ) -> Status[RunOut]:
     project = token(request).project
-    recipe_slug, dataset_slug = (slug_in(text) for text in (body.recipe, body.dataset))
-    recipes = RecipeVersion.objects.filter(
-        recipe__in=Recipe.objects.visible_in(project), recipe__slug=recipe_slug
-    ).select_related("recipe")
-    datasets = DatasetVersion.objects.filter(dataset__project=project, dataset__slug=dataset_slug)
+    checkpoint = checkpoint_of(request, body.resume_from) if body.resume_from else None
     run = launching.launch(
         user=token(request).user,
         project=project,
-        recipe_version=newest(recipes, body.recipe, "recipe"),
+        recipe_version=recipe_of(project, body.recipe),
         scale=body.scale,
         overrides=body.overrides,
-        dataset_version=newest(datasets, body.dataset, "dataset"),
+        data=data_of(project, body),
         name=body.name,
+        parent=checkpoint.run if checkpoint else None,
+        checkpoint=checkpoint,
         idempotency_key=idempotency_key,
     )
     return Status(201, RunOut.of(run_of(request, run.pk)))
+
+
+def recipe_of(project: Project, reference: str) -> RecipeVersion:
+    recipes = RecipeVersion.objects.filter(
+        recipe__in=Recipe.objects.visible_in(project), recipe__slug=slug_in(reference)
+    )
+    found: RecipeVersion = newest(recipes.select_related("recipe"), reference, "recipe")
+    return found
+
+
+def data_of(project: Project, body: LaunchIn | StageIn) -> launching.Data:
+    if body.mix and body.dataset:
+        raise launching.LaunchRefused({"mix": [_("Give a dataset or a mix, and not both.")]})
+    if body.mix:
+        mixes = MixVersion.objects.filter(mix__project=project, mix__slug=slug_in(body.mix))
+        mix: MixVersion = newest(mixes.select_related("mix"), body.mix, "mix")
+        return mix
+    slug = slug_in(body.dataset)
+    datasets = DatasetVersion.objects.filter(dataset__project=project, dataset__slug=slug)
+    version: DatasetVersion = newest(datasets, body.dataset, "dataset")
+    return version
+
+
+def checkpoint_of(request: HttpRequest, wanted: ResumeIn) -> Checkpoint:
+    """The newest of a step, or the newest of all."""
+    kept = run_of(request, wanted.run).checkpoints.filter(removed_at=None)
+    if wanted.step is not None:
+        kept = kept.filter(step=wanted.step)
+    found = kept.order_by("-step", "-created_at").first()
+    if found is None:
+        reason = _("Run %(run)s has no such checkpoint that is kept.") % {"run": wanted.run}
+        raise launching.LaunchRefused({"resume_from": [reason]})
+    return found
+
+
+@router.post("/pipelines", response={201: PipelineOut, 422: Refusal}, auth=LAUNCH)
+def launch_pipeline(
+    request: HttpRequest,
+    body: PipelineIn,
+    idempotency_key: IdempotencyKey = None,
+) -> Status[PipelineOut]:
+    """All stages or none; errors are named “<stage>.<field>”, the first stage being 0."""
+    project = token(request).project
+    pipeline = pipelines.launch(
+        user=token(request).user,
+        project=project,
+        name=body.name,
+        scale=body.scale,
+        stages=[
+            pipelines.Stage(
+                str(position),
+                recipe_of(project, stage.recipe),
+                data_of(project, stage),
+                stage.overrides,
+            )
+            for position, stage in enumerate(body.stages)
+        ],
+        idempotency_key=idempotency_key,
+    )
+    runs = runs_of(request).filter(pipeline=pipeline).order_by("stage")
+    return Status(
+        201,
+        PipelineOut(
+            id=pipeline.pk,
+            name=pipeline.name,
+            url=reverse("pipeline", args=[pipeline.pk]),
+            runs=[RunOut.of(run) for run in runs],
+        ),
+    )
 
 
 @router.get("/runs", response=RunsOut, auth=READ)

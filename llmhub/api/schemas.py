@@ -33,11 +33,17 @@ class RecipeOut(Schema):
         )
 
 
+class ResumeIn(Schema):
+    run: int
+    step: int | None = Field(None, description="Without a step the newest checkpoint.")
+
+
 class LaunchIn(Schema):
     model_config = {"extra": "forbid"}
 
     recipe: str = Field(description="Slug, or slug@version; without a version the newest.")
-    dataset: str = Field(description="Slug, or slug@version; without a version the newest.")
+    dataset: str = Field("", description="Slug, or slug@version; without a version the newest.")
+    mix: str = Field("", description="Of a mix, in place of a dataset: slug or slug@version.")
     scale: Scale = Scale.FULL
     overrides: dict[str, Any] = Field(
         default_factory=dict,
@@ -45,6 +51,31 @@ class LaunchIn(Schema):
         '{"training.learning_rate": 0.001}.',
     )
     name: str = Field("", max_length=120)
+    resume_from: ResumeIn | None = Field(
+        None, description="A checkpoint of another run, from whose step this one goes on."
+    )
+
+
+class StageIn(Schema):
+    recipe: str
+    dataset: str = ""
+    mix: str = ""
+    overrides: dict[str, Any] = Field(default_factory=dict)
+
+
+class PipelineIn(Schema):
+    stages: list[StageIn] = Field(
+        description="In their order; each starts from what the ones before it make."
+    )
+    scale: Scale = Scale.FULL
+    name: str = Field("", max_length=100)
+
+
+class PipelineOut(Schema):
+    id: int
+    name: str
+    url: str
+    runs: list[RunOut]
 
 
 class RunOut(Schema):
@@ -54,8 +85,9 @@ class RunOut(Schema):
     recipe: str
     recipe_version: int
     scale: str
-    dataset: str
-    dataset_version: int
+    dataset: str | None
+    mix: str | None = None
+    dataset_version: int = Field(description="Of the dataset or the mix.")
     overrides: dict[str, Any]
     config: dict[str, Any]
     state: str
@@ -71,7 +103,7 @@ class RunOut(Schema):
 
     @classmethod
     def of(cls, run: Run) -> RunOut:
-        """Needs recipe_version.recipe, dataset_version.dataset and created_by selected."""
+        """Needs what `RunQuerySet.with_names` selects."""
         return cls(
             id=run.pk,
             name=run.name,
@@ -79,8 +111,9 @@ class RunOut(Schema):
             recipe=run.recipe_version.recipe.slug,
             recipe_version=run.recipe_version.number,
             scale=run.scale,
-            dataset=run.dataset_version.dataset.slug,
-            dataset_version=run.dataset_version.number,
+            dataset=run.dataset_version.dataset.slug if run.dataset_version else None,
+            mix=run.mix_version.mix.slug if run.mix_version else None,
+            dataset_version=run.data.number,
             overrides=run.overrides,
             config=run.config,
             state=run.state,

@@ -54,9 +54,7 @@ def read_ids(texts: list[str]) -> list[int]:
 def choose(user: User, ids: list[int]) -> Chosen:
     """What the person may not see looks like what does not exist."""
     wanted = ids[:MOST_RUNS]
-    visible = Run.objects.visible_to(user).select_related(
-        "project", "created_by", "recipe_version__recipe", "dataset_version__dataset"
-    )
+    visible = Run.objects.visible_to(user).with_names().select_related("project")
     found = visible.in_bulk(wanted)
     runs = [found[number] for number in wanted if number in found]
     return Chosen(runs, missing=len(wanted) - len(runs), too_many=len(ids) > MOST_RUNS)
@@ -73,7 +71,7 @@ def origins(runs: list[Run]) -> list[Difference]:
     return [
         Difference(_("Recipe"), "recipe", "", [str(run.recipe_version) for run in runs]),
         Difference(_("Scale"), "scale", "", [run.get_scale_display() for run in runs]),
-        Difference(_("Dataset"), "dataset", "", [str(run.dataset_version) for run in runs]),
+        Difference(_("Dataset"), "dataset", "", [str(run.data) for run in runs]),
     ]
 
 

@@ -105,12 +105,16 @@ class Sort:
 def rows(project: Project, chosen: dict[str, Any], sort: Sort) -> QuerySet[Run]:
     conditions = [condition(name, value) for name, value in chosen.items()]
     found = Run.objects.filter(*conditions, project=project).order_by(*sort.order())
-    return found.select_related("created_by", "recipe_version__recipe", "dataset_version__dataset")
+    return found.with_names()
 
 
 def condition(name: str, value: Any) -> Q:
     if name == "q":
-        return Q(name__icontains=value) | Q(dataset_version__dataset__name__icontains=value)
+        return (
+            Q(name__icontains=value)
+            | Q(dataset_version__dataset__name__icontains=value)
+            | Q(mix_version__mix__name__icontains=value)
+        )
     if name == "state":
         return Q(state__in=[*ACTIVE, State.QUEUED] if value == UNDER_WAY else [value])
     return Q(recipe_version__recipe=value) if name == "recipe" else Q(created_by=value)

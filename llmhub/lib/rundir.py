@@ -68,7 +68,7 @@ class AttemptDir:
 
     @property
     def progress(self) -> Path:
-        """{"step", "tokens", "seconds"}, rewritten at most every half second."""
+        """{"step", "total_steps", "tokens", "seconds"}, rewritten at most every half second."""
         return self.path / "progress.json"
 
     @property
@@ -77,13 +77,24 @@ class AttemptDir:
         return self.path / "busy"
 
     @property
+    def samples(self) -> Path:
+        """A line of JSON for each text that the model wrote: {"step", "index", "prompt", "text",
+        "decoding"}."""
+        return self.path / "samples.jsonl"
+
+    @property
     def result(self) -> Path:
-        """{"outcome", "cause", "message", "step"}: how the trainer says that it ended."""
+        """{"outcome", "cause", "message", "step", "used"}: how the trainer says that it ended."""
         return self.path / "result.json"
 
     @property
     def checkpoints(self) -> Path:
         return self.path.parent.parent / "checkpoints"
+
+    @property
+    def pinned(self) -> Path:
+        """A list of steps whose checkpoints stay, written by the supervisor."""
+        return self.path.parent.parent / "pinned.json"
 
 
 def write_json(path: Path, value: Any, mode: int = 0o644) -> None:

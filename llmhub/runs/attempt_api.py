@@ -20,10 +20,21 @@ class Heartbeat(BaseModel):
 
     state: Literal["starting", "running", "stopping"]
     step: Count
+    total_steps: Count | None = None
 
 
 # PostgreSQL's text refuses NUL; what a machine says must not be refused for that.
 Text = Annotated[str, AfterValidator(lambda text: text.replace("\0", "?"))]
+
+
+class Used(BaseModel):
+    """What the trainer needed, over all attempts but for the memory, which is of the last."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    tokens: Count = 0
+    peak_bytes: Count = 0
 
 
 class Finish(BaseModel):
@@ -35,6 +46,7 @@ class Finish(BaseModel):
     message: Annotated[Text, Field(max_length=20_000)] = ""
     step: Count | None = None
     exit_code: Annotated[int, Field(ge=-32768, le=32767)] | None = None
+    used: Used | None = None
 
 
 class Listing(BaseModel):
@@ -45,13 +57,16 @@ class Listing(BaseModel):
 
 @machine_view(Heartbeat)
 def heartbeat(attempt: Attempt, body: Heartbeat) -> JsonResponse:
-    want = attempts.beat(attempt, State(body.state), body.step)
-    return stale() if want is None else JsonResponse({"want": want})
+    want = attempts.beat(attempt, State(body.state), body.step, body.total_steps)
+    if want is None:
+        return stale()
+    return JsonResponse({"want": want, "pinned": checkpoints.pinned_steps(attempt.run)})
 
 
 @machine_view(Finish)
 def finish(attempt: Attempt, body: Finish) -> JsonResponse:
-    how = End(Outcome(body.outcome), body.cause, body.message, body.step, body.exit_code)
+    used = body.used.model_dump() if body.used else {}
+    how = End(Outcome(body.outcome), body.cause, body.message, body.step, body.exit_code, used)
     return JsonResponse({}) if attempts.end(attempt, how) else stale()
 
 

@@ -6,13 +6,15 @@ verb locks the run first and the attempt after it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
+from llmhub.runs import inputs, predictions
 from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.claim import LEASE, enqueue_claim
 from llmhub.runs.models import Attempt, Run
@@ -29,11 +31,18 @@ class End:
     message: str = ""
     step: int | None = None
     exit_code: int | None = None
+    # {"seconds", "tokens", "peak_bytes"} of the trainer, where it could tell.
+    used: Mapping[str, float] = field(default_factory=dict)
 
 
 @transaction.atomic
-def beat(attempt: Attempt, reported: State, step: int) -> Want | None:
-    """Renews the lease and answers what is wanted of the run; None when the attempt is stale."""
+def beat(
+    attempt: Attempt, reported: State, step: int, total_steps: int | None = None
+) -> Want | None:
+    """Renews the lease and answers what is wanted of the run; None when the attempt is stale.
+
+    `total_steps`: as the trainer counts them, which has read the rows.
+    """
     run = attempt.run
     lock(run)
     if not speaks(attempt, run):
@@ -41,8 +50,9 @@ def beat(attempt: Attempt, reported: State, step: int) -> Want | None:
     if not renew(attempt):
         return None
     state = State.STOPPING if run.want == Want.STOP else reported
-    if (state, step) != (run.state, run.step):
-        move(run, state, step=step, **first_start(run, state))
+    total = run.total_steps if total_steps is None else total_steps
+    if (state, step, total) != (run.state, run.step, run.total_steps):
+        move(run, state, step=step, total_steps=total, **first_start(run, state))
     return Want(run.want)
 
 
@@ -75,8 +85,23 @@ def end(attempt: Attempt, how: End) -> bool:
     state = what_follows(run, how.outcome)
     step = run.step if how.step is None else how.step
     move(run, state, step=step, **why(run, state, how), **wish(state, how))
+    predictions.compare(run, how.used)
+    release(run)
     wake_next()
     return True
+
+
+def release(run: Run) -> None:
+    """What waits for the best checkpoint of this run may begin, or never will."""
+    if not run.is_over() or (run.state == State.SUCCEEDED and inputs.find(run, step=None)):
+        return
+    waits = {"inputs__source": run, "inputs__step": None, "inputs__checkpoint": None}
+    for waiting in Run.objects.filter(**waits).distinct():
+        lock(waiting)
+        reason = f"{run.name} (#{run.pk})"
+        if not waiting.is_over() and not waiting.is_active():
+            move(waiting, State.STOPPED, cause="upstream_failed", message=reason, want=Want.STOP)
+            release(waiting)
 
 
 def close(attempt: Attempt, how: End) -> bool:

@@ -84,6 +84,14 @@ CAUSES: dict[str, Cause] = {
         _("The worker's disk is full."),
         _("Free space on the worker or keep fewer checkpoints, then launch again."),
     ),
+    "missing_model": Cause(
+        _("A model that the run starts from is not there."),
+        _("The message says which one. Choose another, or bring it back, and launch again."),
+    ),
+    "upstream_failed": Cause(
+        _("The run that this one waited for has left no checkpoint to start from."),
+        _("See what ended it; then launch the stages again from there."),
+    ),
     "crashed": Cause(
         _("The trainer crashed."),
         _("The end of the log shows where. This may be a fault of llmhub: report it with the log."),

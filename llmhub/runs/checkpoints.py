@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,7 @@ from llmhub.jobs.live import publish
 from llmhub.lib import manifest
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Checkpoint, Run
+from llmhub.runs.states import TERMINAL, State
 from llmhub.runs.transitions import lock
 
 MAX_COUNT = 2**53 - 1
@@ -52,6 +53,22 @@ def record(attempt: Attempt, reported: Iterable[Reported]) -> bool:
 
 def here(run: Run) -> QuerySet[Checkpoint]:
     return run.checkpoints.filter(removed_at=None)
+
+
+def pin(checkpoint: Checkpoint, *, pinned: bool) -> bool:
+    """The rotation leaves a pinned one alone. False where it is gone already."""
+    kept = Checkpoint.objects.filter(pk=checkpoint.pk, removed_at=None)
+    if not kept.update(pinned=pinned):
+        return False
+    publish(run_topic(checkpoint.run_id), {"type": "checkpoint", "run": checkpoint.run_id})
+    return True
+
+
+def pinned_steps(run: Run) -> list[int]:
+    """Those that a person wants kept, and those that runs start from which are not over."""
+    used = Q(uses__run__state__in=[state for state in State if state not in TERMINAL])
+    wanted = here(run).filter(Q(pinned=True) | used).order_by("step")
+    return list(wanted.values_list("step", flat=True).distinct())
 
 
 def add(attempt: Attempt, one: Reported) -> None:

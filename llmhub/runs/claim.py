@@ -6,12 +6,13 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from llmhub.accounts.models import hash_secret, new_secret
 from llmhub.jobs import outbox
 from llmhub.jobs.models import Dispatch
+from llmhub.runs import inputs
 from llmhub.runs.models import Attempt, Run, Worker
 from llmhub.runs.states import State, Want
 from llmhub.runs.transitions import move
@@ -31,10 +32,11 @@ def enqueue_claim() -> Dispatch:
 @transaction.atomic
 def claim(worker: Worker) -> tuple[Attempt, str] | None:
     """A new attempt at the oldest queued run and its secret; None without a run or a free slot."""
-    slot = free_slot(worker)
-    run = None if slot is None else oldest_queued()
+    free = free_slots(worker)
+    run = oldest_queued(widest(free) if worker.has_gpus else None) if free else None
     if run is None:
         return None
+    width = width_on(worker, run)
     # The new fence makes every earlier attempt stale.
     move(run, State.CLAIMED, fence=F("fence") + 1, cause="", message="")
     secret = new_secret()
@@ -43,7 +45,8 @@ def claim(worker: Worker) -> tuple[Attempt, str] | None:
         number=run.attempts.count() + 1,
         fence=run.fence,
         worker=worker,
-        slot=slot,
+        slot=next(stretch[0] for stretch in stretches(free) if len(stretch) >= width),
+        width=width,
         secret_hash=hash_secret(secret),
         claimed_at=Now(),
         lease_expires_at=Now() + LEASE,
@@ -52,21 +55,52 @@ def claim(worker: Worker) -> tuple[Attempt, str] | None:
     return attempt, secret
 
 
-def free_slot(worker: Worker) -> int | None:
-    """The lowest free slot; the worker's row is locked, so that two claims do not find the same."""
+def free_slots(worker: Worker) -> list[int]:
+    """In order; the worker's row is locked, so that two claims do not find the same."""
     locked = Worker.objects.select_for_update(no_key=True).get(pk=worker.pk)
-    taken = set(locked.attempts.open().values_list("slot", flat=True))
-    return next((slot for slot in range(locked.slots) if slot not in taken), None)
+    taken: set[int] = set()
+    for slot, width in locked.attempts.open().values_list("slot", "width"):
+        taken |= set(range(slot or 0, (slot or 0) + width))
+    return [slot for slot in range(locked.slots) if slot not in taken]
 
 
-def oldest_queued() -> Run | None:
-    queued = Run.objects.filter(state=State.QUEUED, want=Want.RUN).order_by("queued_at", "pk")
+def stretches(slots: list[int]) -> list[list[int]]:
+    """Slots side by side."""
+    found: list[list[int]] = []
+    for slot in slots:
+        if found and found[-1][-1] == slot - 1:
+            found[-1].append(slot)
+        else:
+            found.append([slot])
+    return found
+
+
+def widest(slots: list[int]) -> int:
+    return max(map(len, stretches(slots)))
+
+
+def width_on(worker: Worker, run: Run) -> int:
+    """A GPU for each process; on a processor they share the cores of one slot."""
+    return run.processes if worker.has_gpus else 1
+
+
+def claimable() -> QuerySet[Run]:
+    """Queued, wanted, and not waiting for what another run is still making."""
+    queued = Run.objects.filter(state=State.QUEUED, want=Want.RUN)
+    return queued.exclude(pk__in=inputs.waited_for().values("run"))
+
+
+def oldest_queued(most_processes: int | None) -> Run | None:
+    """Of those that need no more GPUs than are free, where that matters."""
+    queued = claimable().order_by("queued_at", "pk")
+    if most_processes is not None:
+        queued = queued.exclude(config__runtime__processes__gt=most_processes)
     return queued.select_for_update(skip_locked=True, no_key=True).first()
 
 
 def remind() -> bool:
     """Dispatches again when a run waits although a worker has room: the message was lost."""
-    forgotten = Run.objects.filter(state=State.QUEUED, queued_at__lt=Now() - FORGOTTEN_AFTER)
+    forgotten = claimable().filter(queued_at__lt=Now() - FORGOTTEN_AFTER)
     reminded = Dispatch.objects.filter(task=CLAIM, created_at__gt=Now() - REMIND_EVERY)
     if reminded.exists() or not forgotten.exists():
         return False

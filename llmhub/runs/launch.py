@@ -5,7 +5,8 @@ The launch page and the HTTP API call the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
-from llmhub.datasets.models import Kind
+from llmhub.datasets.mixes import TOLERANCE
+from llmhub.datasets.models import DatasetVersion, Kind, MixVersion
 from llmhub.recipes import scales, specs
 from llmhub.recipes.changes import Change, difference
 from llmhub.recipes.estimate import Device, Estimate, estimate
@@ -24,23 +26,19 @@ from llmhub.recipes.fields import KIND, describe
 from llmhub.recipes.problems import explain
 from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec
-from llmhub.runs import transitions
+from llmhub.runs import continuing, inputs, transitions
 from llmhub.runs.claim import enqueue_claim
-from llmhub.runs.models import Run, Worker
+from llmhub.runs.inputs import Inputs
+from llmhub.runs.models import Run, RunInput, Worker
+from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project, User
-    from llmhub.datasets.models import DatasetVersion
     from llmhub.recipes.models import RecipeVersion
+    from llmhub.runs.models import Checkpoint, Pipeline
 
-
-class LaunchRefused(Exception):
-    """Why a run cannot be launched as asked: reasons by dotted field name; "" is the whole."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__(errors)
-        self.errors = errors
+Data = DatasetVersion | MixVersion
 
 
 @dataclass(frozen=True)
@@ -145,6 +143,15 @@ def estimate_of(spec: specs.Spec, device: Device | None) -> Estimate | None:
     return estimate(spec, device)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a run stands in a pipeline, and the runs of it that it may wait for."""
+
+    pipeline: Pipeline
+    stage: int
+    upstream: Sequence[Run]
+
+
 def launch(
     *,
     user: User,
@@ -152,18 +159,24 @@ def launch(
     recipe_version: RecipeVersion,
     scale: str,
     overrides: Mapping[str, Any],
-    dataset_version: DatasetVersion,
+    data: Data,
     name: str = "",
     parent: Run | None = None,
+    checkpoint: Checkpoint | None = None,
+    place: Place | None = None,
     idempotency_key: str | None = None,
 ) -> Run:
     """Queues a run. The same key with the same wish gives the same run, however often it is asked.
 
-    The caller has checked that `user` may launch in `project`.
+    `checkpoint`: one of the parent's, from whose step this run goes on. The caller has checked that
+    `user` may launch in `project`.
     """
-    check_subject(project, recipe_version, dataset_version, parent)
+    check_subject(project, recipe_version, data, parent)
     planned = plan(recipe_version, scale, overrides, device_at_hand())
-    check_dataset(planned.spec, dataset_version)
+    check_dataset(planned.spec, data)
+    taken = inputs.check(project, planned.spec, place.upstream if place else ())
+    if checkpoint is not None:
+        taken.rows.append(continuing.of(planned.spec, data, checkpoint))
     wish = Run(
         project=project,
         name=checked_name(name) or default_name(recipe_version, scale),
@@ -172,24 +185,36 @@ def launch(
         scale=scale,
         overrides=planned.overrides,
         config=specs.dump(planned.spec),
-        dataset_version=dataset_version,
+        dataset_version=data if isinstance(data, DatasetVersion) else None,
+        mix_version=data if isinstance(data, MixVersion) else None,
         parent=parent,
+        pipeline=place.pipeline if place else None,
+        stage=place.stage if place else None,
         state=State.QUEUED,
-        total_steps=planned.estimate.steps if planned.estimate else 0,
+        step=checkpoint.step if checkpoint else 0,
+        total_steps=total_steps(planned),
         created_by=user,
         queued_at=timezone.now(),
         idempotency_key=idempotency_key or None,
     )
-    return queue_once(wish)
+    return queue_once(wish, taken)
 
 
-def queue_once(wish: Run) -> Run:
+def total_steps(planned: Plan) -> int:
+    """0 where the rows decide: the trainer counts them and tells."""
+    if planned.estimate:
+        return planned.estimate.steps
+    return getattr(planned.spec.training, "max_steps", None) or 0
+
+
+def queue_once(wish: Run, taken: Inputs) -> Run:
     earlier = launched_with(wish)
     if earlier:
         return earlier
     try:
         with transaction.atomic():
             wish.save()
+            taken.save(wish)
             enqueue_claim()
             transitions.announce(wish)
     except IntegrityError:
@@ -203,7 +228,10 @@ def queue_once(wish: Run) -> Run:
 
 # What makes two wishes the same. The config is left out: it follows from these and from the
 # device at hand, which may have changed between two presses.
-WISH = ("recipe_version_id", "scale", "overrides", "dataset_version_id", "name", "parent_id")
+WISH = (
+    *("recipe_version_id", "scale", "overrides", "dataset_version_id", "mix_version_id"),
+    *("name", "parent_id", "step"),
+)
 
 
 def launched_with(wish: Run) -> Run | None:
@@ -213,7 +241,7 @@ def launched_with(wish: Run) -> Run | None:
     earlier = Run.objects.filter(
         project_id=wish.project_id, idempotency_key=wish.idempotency_key
     ).first()
-    if earlier and any(getattr(earlier, field) != getattr(wish, field) for field in WISH):
+    if earlier and any(asked(earlier, field) != asked(wish, field) for field in WISH):
         raise LaunchRefused(
             {
                 "idempotency_key": [
@@ -225,22 +253,30 @@ def launched_with(wish: Run) -> Run | None:
     return earlier
 
 
+def asked(run: Run, field: str) -> Any:
+    """A run's step moves; where it was to begin is what was asked for."""
+    if field != "step" or run.pk is None:
+        return getattr(run, field)
+    begun = run.inputs.filter(role=RunInput.RESUME).values_list("step", flat=True).first()
+    return begun or 0
+
+
 def check_subject(
-    project: Project,
-    recipe_version: RecipeVersion,
-    dataset_version: DatasetVersion,
-    parent: Run | None,
+    project: Project, recipe_version: RecipeVersion, data: Data, parent: Run | None
 ) -> None:
-    recipe = recipe_version.recipe
     errors: dict[str, list[str]] = {}
-    if recipe.project_id not in (None, project.pk):
+    if recipe_version.recipe.project_id not in (None, project.pk):
         errors["recipe"] = [_("There is no such recipe in this project.")]
-    if dataset_version.dataset.project_id != project.pk:
+    if project_of(data) != project.pk:
         errors["dataset"] = [_("There is no such dataset in this project.")]
     if parent is not None and parent.project_id != project.pk:
         errors["parent"] = [_("There is no such run in this project.")]
     if errors:
         raise LaunchRefused(errors)
+
+
+def project_of(data: Data) -> int:
+    return data.mix.project_id if isinstance(data, MixVersion) else data.dataset.project_id
 
 
 def checked_name(name: str) -> str:
@@ -259,9 +295,24 @@ def default_name(recipe_version: RecipeVersion, scale: str) -> str:
     return f"{recipe_version.recipe.slug} {scale}"
 
 
-def check_dataset(spec: specs.Spec, version: DatasetVersion) -> None:
-    check_dataset_kind(spec, version)
-    check_dataset_size(spec, version)
+def check_dataset(spec: specs.Spec, data: Data) -> None:
+    for version in versions_of(data):
+        check_dataset_kind(spec, version)
+        check_dataset_size(spec, version)
+
+
+def versions_of(data: Data) -> list[DatasetVersion]:
+    """Refuses a mix that nobody could train on."""
+    if isinstance(data, DatasetVersion):
+        return [data]
+    parts = list(data.parts.select_related("dataset_version__dataset"))
+    is_open = [part.slot for part in parts if part.dataset_version is None]
+    if not parts or is_open:
+        reason = _("The mix has slots without data: %(slots)s.") % {"slots": ", ".join(is_open)}
+        raise LaunchRefused({"dataset": [reason]})
+    if abs(math.fsum(part.weight for part in parts) - 1) > TOLERANCE:
+        raise LaunchRefused({"dataset": [_("The weights of the mix do not add up to 1.")]})
+    return [part.dataset_version for part in parts if part.dataset_version]
 
 
 def check_dataset_kind(spec: specs.Spec, version: DatasetVersion) -> None:

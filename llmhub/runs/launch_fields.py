@@ -15,17 +15,15 @@ from django.utils.translation import ngettext
 
 from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.runs import model_choices
+from llmhub.runs.launch import Data
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project
     from llmhub.lib.rows.kinds import Kind
-    from llmhub.runs.models import Run
 
 # Chosen to name a model that is in no list; no reference to a model reads like this.
 ANOTHER = "another"
 MIX = "mix:"
-
-Data = DatasetVersion | MixVersion
 
 
 def other_name(name: str) -> str:
@@ -154,7 +152,3 @@ def likely_data(project: Project, kinds: Iterable[Kind]) -> DatasetVersion | Non
         if found:
             return found
     return None
-
-
-def launched_data(run: Run) -> Data:
-    return getattr(run, 'mix_version', None) or run.dataset_version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -20,18 +20,18 @@ from llmhub.recipes.estimate import Device
 from llmhub.recipes.fields import Field
 from llmhub.recipes.forms import SpecField, SpecForm, differing, read, shown
 from llmhub.recipes.scales import Scale
-from llmhub.runs import launch, model_choices
-from llmhub.runs.launch import LaunchRefused, Plan
+from llmhub.runs import continuing, inputs, launch, model_choices
+from llmhub.runs.launch import Data, Plan
 from llmhub.runs.launch_fields import (
     DataField,
     ModelPicker,
     key_of,
-    launched_data,
     likely_data,
     named_models,
     rows_of,
     usable_versions,
 )
+from llmhub.runs.refusal import LaunchRefused
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project, User
@@ -76,7 +76,7 @@ class Start:
 
     def fixed_groups(self) -> frozenset[str]:
         """What a checkpoint was made with and stays as it is."""
-        return frozenset({"model", "data", "lora"}) if self.checkpoint else frozenset()
+        return frozenset(continuing.FIXED) if self.checkpoint else frozenset()
 
     def initial(self) -> dict[str, Any]:
         initial: dict[str, Any] = {"idempotency_key": uuid.uuid4().hex, "dataset": self.data_key()}
@@ -92,7 +92,7 @@ class Start:
     def data_key(self) -> str:
         """The data of the run, else what the project used last, else the likeliest."""
         if self.parent:
-            return key_of(launched_data(self.parent))
+            return key_of(self.parent.data)
         kinds = self.spec.learns_from
         used = self.project.runs.order_by("-pk").values_list("dataset_version", flat=True)
         last = used.filter(dataset_version__in=usable_versions(self.project, kinds[:1])).first()
@@ -156,7 +156,7 @@ class LaunchForm(SpecForm):
         return frozenset({"training", "model"} if is_chosen else {"training"})
 
     def offer_models(self) -> None:
-        for name in model_choices.FITTING.keys() & self.known.keys():
+        for name in inputs.FITTING.keys() & self.known.keys():
             groups = model_choices.groups(self.start.project, name)
             is_optional = self.known[name].optional
             self.fields[name].widget = ModelPicker(groups, is_optional=is_optional)
@@ -166,7 +166,7 @@ class LaunchForm(SpecForm):
         assert isinstance(data, DataField)
         assert isinstance(scale, forms.ChoiceField)
         if self.start.checkpoint and parent:
-            data.offer_only(launched_data(parent))
+            data.offer_only(parent.data)
             scale.choices = [choice for choice in Scale.choices if choice[0] == parent.scale]
         else:
             data.offer(self.start.project, self.start.spec.learns_from)
@@ -235,12 +235,24 @@ class LaunchForm(SpecForm):
         """The plan has checked the values already, together with the scale."""
         self.blame(self.refusals)
         data = self.cleaned_data.get("dataset")
-        if self.plan and data:
-            try:
-                launch.check_dataset(self.plan.spec, data)
-            except LaunchRefused as refused:
-                self.blame(refused.errors)
+        if self.plan:
+            for check in self.checks(self.plan.spec, data):
+                try:
+                    check()
+                except LaunchRefused as refused:
+                    self.blame(refused.errors)
         return self.cleaned_data
+
+    def checks(self, spec: specs.Spec, data: Data | None) -> Iterator[Callable[[], object]]:
+        """What a launch would refuse, each by itself: a person hears of all of it at once."""
+        start = self.start
+        yield lambda: inputs.check(start.project, spec)
+        if data is None:
+            return
+        yield lambda: launch.check_dataset(spec, data)
+        if start.checkpoint:
+            checkpoint = start.checkpoint
+            yield lambda: continuing.of(spec, data, checkpoint)
 
     def rows(self) -> int | None:
         """Of the data that is chosen on the screen."""
@@ -253,7 +265,7 @@ class LaunchForm(SpecForm):
         """Whether the project has none that could be chosen."""
         if "model.reward_model" not in self.known:
             return False
-        return not model_choices.usable_runs(self.start.project, model_choices.SCORES).exists()
+        return not model_choices.usable_runs(self.start.project, inputs.SCORES).exists()
 
     def launch(self, user: User) -> Run | None:
         """The run, or None with the reasons at the fields."""
@@ -266,9 +278,10 @@ class LaunchForm(SpecForm):
                 recipe_version=self.start.version,
                 scale=self.cleaned_data["scale"],
                 overrides=self.overrides,
-                dataset_version=self.cleaned_data["dataset"],
+                data=self.cleaned_data["dataset"],
                 name=self.cleaned_data["name"],
                 parent=self.start.parent,
+                checkpoint=self.start.checkpoint,
                 idempotency_key=self.cleaned_data["idempotency_key"],
             )
         except LaunchRefused as refused:
@@ -301,6 +314,6 @@ def with_named_models(posted: QueryDict | None) -> QueryDict | None:
     if posted is None:
         return None
     data = posted.copy()
-    for name, reference in named_models(posted, model_choices.FITTING).items():
+    for name, reference in named_models(posted, inputs.FITTING).items():
         data[name] = reference
     return data

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from llmhub.lib.model_reference import DEMOS, SMOLLM2, TINY, Kind, Reference
 from llmhub.recipes import specs
+from llmhub.runs.inputs import FITTING, SCORES, WRITES, models_folder
 from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.states import TERMINAL
 
@@ -27,14 +28,6 @@ Group = tuple[str, list[Choice]]
 
 MOST_RUNS = 30
 MOST_FOLDERS = 100
-# What a model can do is what it was trained for.
-WRITES = ("pretrain", "sft", "dpo", "ppo")
-SCORES = ("reward",)
-FITTING = {
-    "model.base_model": WRITES,
-    "model.reward_model": SCORES,
-    "data.tokenizer_from": WRITES,
-}
 # The stage before each: where its base model most likely comes from.
 AFTER = {"sft": ["pretrain"], "reward": ["sft"], "dpo": ["sft"], "ppo": ["sft"]}
 
@@ -94,7 +87,7 @@ def of_demos() -> list[Choice]:
         TINY: _("Tiny Llama, 0.9M parameters, untrained: for trying things out"),
         SMOLLM2: _("SmolLM2 135M Instruct"),
     }
-    if not (settings.HUB_DATA / "models" / SMOLLM2).is_dir():
+    if not (models_folder() / SMOLLM2).is_dir():
         labels[SMOLLM2] += " · " + _("needs `make models`")
     return [(str(Reference(Kind.DEMO, name)), labels[name]) for name in DEMOS]
 

@@ -56,8 +56,21 @@ class Worker(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def has_gpus(self) -> bool:
+        return any(device["kind"] != "cpu" for device in self.devices)
+
 
 class RunQuerySet(models.QuerySet["Run"]):
+    def with_names(self) -> RunQuerySet:
+        """With all that a list of runs names: recipe, data, who launched it."""
+        return self.select_related(
+            "created_by",
+            "recipe_version__recipe",
+            "dataset_version__dataset",
+            "mix_version__mix",
+        )
+
     def visible_to(self, user: User) -> RunQuerySet:
         return self.filter(project__memberships__user=user)
 
@@ -149,6 +162,12 @@ class Run(models.Model):
         found = self.dataset_version or self.mix_version
         assert found is not None, "held by a constraint"
         return found
+
+    @property
+    def data_name(self) -> str:
+        if self.dataset_version:
+            return str(self.dataset_version.dataset)
+        return str(self.data)
 
     @property
     def parts(self) -> list[tuple[DatasetVersion, float]]:

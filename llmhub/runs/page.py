@@ -46,9 +46,7 @@ class ConfigRow:
 
 def runs() -> QuerySet[Run]:
     """Runs with all that their page names."""
-    return Run.objects.select_related(
-        "project", "created_by", "parent", "recipe_version__recipe", "dataset_version__dataset"
-    )
+    return Run.objects.with_names().select_related("project", "parent", "pipeline")
 
 
 def context(user: User, run: Run) -> dict[str, Any]:

@@ -20,14 +20,15 @@ from llmhub.recipes import specs
 from llmhub.recipes.fields import literal_default
 from llmhub.recipes.models import OBJECTIVE_TITLES, Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
-from llmhub.runs import launch
-from llmhub.runs.launch import LaunchRefused
-from llmhub.runs.launch_fields import Data, DataField, key_of, likely_data
+from llmhub.runs import launch, pipelines
+from llmhub.runs.launch import Data
+from llmhub.runs.launch_fields import DataField, key_of, likely_data
+from llmhub.runs.pipelines import Stage
+from llmhub.runs.refusal import LaunchRefused
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project, User
     from llmhub.runs.models import Pipeline
-    from llmhub.runs.pipelines import Stage
 
 # The stages by what the last one is; each starts from the best checkpoint of those before it.
 ROUTES: Mapping[str, tuple[str, ...]] = {
@@ -151,8 +152,6 @@ class PipelineForm(forms.Form):
         """The pipeline with all its runs, or None with the reasons at the stages."""
         if not self.is_valid():
             return None
-        from llmhub.runs import pipelines
-
         try:
             return pipelines.launch(
                 user=user,
@@ -167,8 +166,6 @@ class PipelineForm(forms.Form):
             return None
 
     def chosen_stages(self) -> Iterator[Stage]:
-        from llmhub.runs.pipelines import Stage
-
         for objective in ROUTES[self.cleaned_data["last"]]:
             recipe = self.recipes[objective][self.cleaned_data[recipe_name(objective)]]
             version = recipe.version()

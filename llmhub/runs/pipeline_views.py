@@ -16,7 +16,7 @@ def pipeline_new(request: HubRequest) -> HttpResponse:
     form = PipelineForm(request.project, request.POST if request.method == "POST" else None)
     made = form.launch(request.user) if form.is_bound else None
     if made:
-        return redirect("pipeline", made.pk)
+        return redirect("run", made.runs.earliest("stage").pk)
     status = 422 if form.is_bound else 200
     context = {"form": form, "project": request.project}
     return render(request, "runs/pipeline_new.html", context, status=status)

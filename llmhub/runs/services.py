@@ -6,6 +6,7 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from llmhub.runs.attempts import release
 from llmhub.runs.claim import enqueue_claim
 from llmhub.runs.models import Run
 from llmhub.runs.states import State, Want
@@ -35,6 +36,7 @@ def stop(run: Run) -> Effect:
     wish = {"want": Want.STOP, "resume_on_start": False}
     if not run.is_active():
         move(run, State.STOPPED, cause="stopped_by_person", message="", **wish)
+        release(run)
         return Effect.STOPPED
     if run.state in AT_WORK:
         move(run, State.STOPPING, **wish)

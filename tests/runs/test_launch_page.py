@@ -18,6 +18,8 @@ from tests.factories import (
     make_run,
     make_user,
 )
+from tests.runs.browsing import fields
+from tests.runs.browsing import opened as opened_at
 
 NEW = "/runs/new/?recipe=gpt2-125m"
 PLAN = "/runs/new/plan/?recipe=gpt2-125m"
@@ -35,28 +37,8 @@ def dataset(atlas):
     return make_dataset_version(atlas, TEXT * 20, slug="fables")
 
 
-def fields(answer) -> dict[str, str]:
-    """What a browser would send back of a page."""
-    page = answer.content.decode()
-    values = {}
-    for tag in re.findall(r"<(?:input|option|textarea)\b[^>]*>(?:[^<]*</textarea>)?", page):
-        name, value = (re.search(rf' {key}="([^"]*)"', tag) for key in ("name", "value"))
-        box = re.search(r'type="(?:checkbox|radio)"', tag)
-        if name and (not box or "checked" in tag):
-            values[name[1]] = html.unescape(value[1]) if value else ""
-    for select in re.findall(r"<select.*?</select>", page, re.S):
-        chosen = re.search(r'value="([^"]*)" selected', select) or re.search(
-            r'value="([^"]*)"', select
-        )
-        if chosen:
-            values[re.search(r'name="([^"]*)"', select)[1]] = chosen[1]
-    return values
-
-
 def opened(client, url: str = NEW) -> dict[str, str]:
-    answer = client.get(url)
-    assert answer.status_code == 200
-    return fields(answer)
+    return opened_at(client, url)
 
 
 def test_the_form_opens_at_the_scale_that_fits_the_machine(as_bob, gpt2, dataset):

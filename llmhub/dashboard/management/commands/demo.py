@@ -90,7 +90,7 @@ def demo_run(project: Project, learning_rate: float) -> Run:
             "training.min_lr": learning_rate / 10,
             "training.max_steps": STEPS,
         },
-        dataset_version=version,
+        data=version,
         name=f"Demo, learning rate {learning_rate:g}",
         idempotency_key=f"demo-{learning_rate:g}-{version.pk}",
     )
