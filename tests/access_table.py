@@ -136,6 +136,7 @@ URLS: dict[str, Rule] = {
     "mixes/<slug:slug>/edit/": form(MEMBER, of="mix", see=MEMBER),
     "mixes/<slug:slug>/delete/": action(MEMBER, of="mix"),
     # runs
+    "pipelines/new/": form(MEMBER, see=MEMBER),
     "runs/new/": form(MEMBER, see=MEMBER),
     "runs/new/plan/": action(MEMBER),
     "runs/new/memory/": action(MEMBER),

@@ -53,7 +53,7 @@ SAMPLE_LENGTH = 32
 
 
 @singledispatch
-def smoke(spec: Spec, device: Device | None) -> Any:
+def smoke(spec: Spec, device: Device | None) -> Spec:
     """The same kind of training, with everything small."""
     raise TypeError(f"No small form of {type(spec).__name__}.")
 

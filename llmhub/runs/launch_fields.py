@@ -84,7 +84,8 @@ class DataField(forms.ChoiceField):
     def offer(self, project: Project, kinds: Iterable[Kind]) -> None:
         versions = [*usable_versions(project, kinds)]
         mixes = [*usable_mixes(project, set(kinds))]
-        self.offered = {key_of(data): data for data in (*versions, *mixes)}
+        offered: list[Data] = [*versions, *mixes]
+        self.offered = {key_of(data): data for data in offered}
         single = [(key_of(version), label_of(version)) for version in versions]
         groups = [(_("Mixes"), [(key_of(mix), label_of(mix)) for mix in mixes])] if mixes else []
         self.choices = [*single, *groups]

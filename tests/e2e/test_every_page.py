@@ -17,6 +17,8 @@ PATHS = [
     "/recipes/",
     "/recipes/gpt2-125m/",
     "/runs/new/?recipe=gpt2-125m",
+    "/runs/new/?recipe=rlhf-ppo",
+    "/pipelines/new/",
     "/datasets/",
     "/datasets/new/",
     "/datasets/python-documentation-topics/",

@@ -118,7 +118,7 @@ class TestHeartbeat:
 
         answer = beat(tell, "running", 7)
 
-        assert answer.json() == {"want": "run"}
+        assert answer.json() == {"want": "run", "pinned": []}
         run.refresh_from_db()
         assert (run.state, run.step) == (State.RUNNING, 7)
         assert run.started_at is not None
@@ -129,10 +129,10 @@ class TestHeartbeat:
     def test_it_hears_what_a_person_wants(self, tell, run):
         beat(tell)
         services.pause(run)
-        assert beat(tell).json() == {"want": "pause"}
+        assert beat(tell).json()["want"] == "pause"
 
         services.stop(run)
-        assert beat(tell).json() == {"want": "stop"}
+        assert beat(tell).json()["want"] == "stop"
         run.refresh_from_db()
         assert run.state == State.STOPPING
 

@@ -54,7 +54,7 @@ def wish(alice, atlas, version) -> dict:
         "recipe_version": version,
         "scale": "full",
         "overrides": {},
-        "dataset_version": make_dataset_version(atlas),
+        "data": make_dataset_version(atlas),
     }
 
 
@@ -177,7 +177,7 @@ def test_the_same_key_and_wish_give_the_same_run(wish):
 
 def test_the_same_key_and_wish_give_the_same_run_when_the_worker_changed_between(wish, gpt2):
     wish |= {"recipe_version": gpt2, "scale": "fit", "idempotency_key": "k"}
-    wish["dataset_version"] = make_dataset_version(wish["project"], TEXT * 10)
+    wish["data"] = make_dataset_version(wish["project"], TEXT * 10)
     first = launch.launch(**wish)
     offer("server", H200)
     assert launch.launch(**wish) == first
@@ -194,7 +194,7 @@ def test_the_same_key_with_another_wish_is_refused(wish):
 def test_projects_do_not_share_keys(wish, alice):
     first = launch.launch(**wish, idempotency_key="k")
     other = make_project("borealis")
-    elsewhere = {"project": other, "dataset_version": make_dataset_version(other)}
+    elsewhere = {"project": other, "data": make_dataset_version(other)}
     assert launch.launch(**wish | elsewhere, idempotency_key="k") != first
 
 
@@ -211,7 +211,7 @@ def test_a_double_press_launches_once(wish):
 
 
 def test_a_dataset_of_another_project_is_refused(wish):
-    wish["dataset_version"] = make_dataset_version(make_project("borealis"))
+    wish["data"] = make_dataset_version(make_project("borealis"))
     assert refusal(**wish).keys() == {"dataset"}
 
 
@@ -225,11 +225,6 @@ def test_a_parent_of_another_project_is_refused(wish):
     assert refusal(**wish).keys() == {"parent"}
 
 
-def test_an_objective_that_cannot_be_trained_yet_is_refused(wish, gpt2):
-    wish["recipe_version"] = RecipeVersion.objects.get(recipe__slug="dpo")
-    assert "cannot train" in refusal(**wish)["recipe"][0]
-
-
 @pytest.mark.parametrize("name", ["x" * 121, "a\0b"])
 def test_a_name_that_cannot_be_kept_is_refused(wish, name):
     assert refusal(**wish | {"name": name}).keys() == {"name"}
@@ -237,13 +232,13 @@ def test_a_name_that_cannot_be_kept_is_refused(wish, name):
 
 def test_a_dataset_that_holds_no_sequence_is_refused(wish, atlas):
     """64 bytes are read at once, and a tenth is kept for validation: 650 bytes at least."""
-    wish["dataset_version"] = make_dataset_version(atlas, "x" * 649)
+    wish["data"] = make_dataset_version(atlas, "x" * 649)
     assert "too small" in refusal(**wish)["dataset"][0]
-    wish["dataset_version"] = make_dataset_version(atlas, "x" * 650)
+    wish["data"] = make_dataset_version(atlas, "x" * 650)
     assert launch.launch(**wish)
 
 
 def test_characters_count_where_they_are_the_tokens(wish, atlas):
     wish["overrides"] = {"data.tokenizer": "characters"}
-    wish["dataset_version"] = make_dataset_version(atlas, "é" * 400)
+    wish["data"] = make_dataset_version(atlas, "é" * 400)
     assert "too small" in refusal(**wish)["dataset"][0]

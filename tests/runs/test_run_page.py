@@ -148,7 +148,7 @@ def test_the_config_marks_what_a_person_and_what_the_scale_changed(atlas):
     assert (rate.value, rate.recipe_value, rate.by_person) == (0.5, 0.002, True)
     assert (seed.differs, seed.by_person) == (True, False)
     assert not rows["model.n_embd"].differs
-    assert list(groups) == ["Kind", "Model", "Training", "Data", "Execution"]
+    assert list(groups) == ["Kind", "Model", "Training", "Data", "Execution", "Samples"]
 
 
 def test_attempts_and_checkpoints_are_listed_with_their_reasons(member, atlas):

@@ -1,0 +1,112 @@
+"""Going on from a checkpoint in a new run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from llmhub.lib.rundir import AttemptDir
+from llmhub.recipes import specs
+from llmhub.runs import checkpoints, launch
+from llmhub.runs.models import Run, RunInput
+from llmhub.runs.refusal import LaunchRefused
+from llmhub.runs.states import State
+from tests.factories import SMOKE_SPEC, make_attempt, make_dataset_version, make_recipe_version
+from tests.runs.alignment import trained
+from workers.launcher import resume_point
+
+
+@pytest.fixture
+def parent(atlas, tmp_path: Path) -> Run:
+    version = make_recipe_version()
+    return trained(atlas, 10, 20, recipe_version=version, overrides={}, folder=tmp_path, step=20)
+
+
+@pytest.fixture
+def wish(alice, atlas, parent) -> dict:
+    return {
+        "user": alice,
+        "project": atlas,
+        "recipe_version": parent.recipe_version,
+        "scale": "full",
+        "overrides": {},
+        "data": parent.data,
+        "parent": parent,
+        "checkpoint": parent.checkpoints.get(step=10),
+    }
+
+
+def refusal(**wish) -> dict[str, list[str]]:
+    with pytest.raises(LaunchRefused) as caught:
+        launch.launch(**wish)
+    return caught.value.errors
+
+
+def test_it_goes_on_at_the_step_of_the_checkpoint(wish, parent, worker, tmp_path: Path):
+    run = launch.launch(**wish | {"overrides": {"training.learning_rate": 1e-4}})
+
+    (edge,) = run.inputs.all()
+    assert (edge.role, edge.source, edge.step) == (RunInput.RESUME, parent, 10)
+    assert (run.parent, run.step) == (parent, 10)
+    attempt, _ = make_attempt(run, worker=worker)
+    place = AttemptDir.of(tmp_path / "hub", run.pk, 1)
+    assert resume_point(attempt, place) == tmp_path / str(parent.pk) / "step-10"
+    attempt.refresh_from_db()
+    assert attempt.resumed_from_step == 10
+
+
+@pytest.mark.parametrize("name", ["model.n_layer", "data.validation_share"])
+def test_another_model_or_other_reading_of_the_data_would_be_another_training(wish, name):
+    value = {"model.n_layer": 3, "data.validation_share": 0.2}[name]
+    assert refusal(**wish | {"overrides": {name: value}}).keys() == {name}
+
+
+def test_other_data_are_refused(wish, atlas):
+    assert refusal(**wish | {"data": make_dataset_version(atlas, slug="other")}).keys() == {
+        "dataset"
+    }
+
+
+def test_there_must_be_steps_left(wish):
+    assert refusal(**wish | {"overrides": {"training.max_steps": 10}}).keys() == {
+        "training.max_steps"
+    }
+
+
+def test_a_checkpoint_that_is_gone_is_refused(wish, parent):
+    parent.checkpoints.update(removed_at=parent.created_at)
+    wish["checkpoint"] = parent.checkpoints.get(step=10)
+    assert "not kept" in refusal(**wish)[""][0]
+
+
+def test_the_same_key_tells_a_fork_from_a_launch(wish):
+    run = launch.launch(**wish, idempotency_key="k")
+    assert launch.launch(**wish, idempotency_key="k") == run
+    with pytest.raises(LaunchRefused, match="already launched"):
+        launch.launch(**wish | {"checkpoint": None}, idempotency_key="k")
+
+
+class TestPins:
+    def test_what_a_person_pins_and_what_runs_start_from_stays(self, wish, parent):
+        assert checkpoints.pinned_steps(parent) == []
+        checkpoints.pin(parent.checkpoints.get(step=20), pinned=True)
+        run = launch.launch(**wish)
+        assert checkpoints.pinned_steps(parent) == [10, 20]
+        run.state = State.STOPPED
+        run.save()
+        checkpoints.pin(parent.checkpoints.get(step=20), pinned=False)
+        assert checkpoints.pinned_steps(parent) == []
+
+    def test_what_is_gone_cannot_be_pinned(self, parent):
+        gone = parent.checkpoints.get(step=10)
+        parent.checkpoints.update(removed_at=parent.created_at)
+        assert not checkpoints.pin(gone, pinned=True)
+
+
+def test_an_older_config_counts_as_what_it_means(wish, parent):
+    """Fields that came later stand at their defaults."""
+    config = specs.dump(specs.parse(SMOKE_SPEC))
+    del config["samples"], config["data"]["tokenizer_from"]
+    wish["checkpoint"].run.config = config
+    assert launch.launch(**wish)
