@@ -30,7 +30,10 @@ GROUPS = {
     "runtime": gettext_lazy("Execution"),
 }
 # What people change first stands first in its group, and the optimizer's details last.
-FIRST = ("learning_rate", "epochs", "max_steps", "batch_size", "global_batch_size")
+FIRST = (
+    *("learning_rate", "epochs", "max_steps"),
+    *("batch_size", "global_batch_size", "mini_batch_size", "micro_batch_size"),
+)
 # Texts of several lines.
 LINES = frozenset({"samples.prompts"})
 

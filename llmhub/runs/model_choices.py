@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db.models import Prefetch
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from llmhub.lib.model_reference import DEMOS, SMOLLM2, TINY, Kind, Reference
 from llmhub.recipes import specs
+from llmhub.recipes.templatetags.recipes import value
 from llmhub.runs.inputs import FITTING, SCORES, WRITES, models_folder
 from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.states import TERMINAL
@@ -57,7 +57,7 @@ def of_runs(runs: Iterable[Run]) -> Iterator[Choice]:
         yield reference(run), _("Best checkpoint of %(run)s") % {"run": named(run, best(kept))}
         for checkpoint in kept:
             label = _("step %(step)s of %(run)s") % {
-                "step": number_format(checkpoint.step, force_grouping=True),
+                "step": value(checkpoint.step),
                 "run": named(run, checkpoint),
             }
             yield reference(run, checkpoint.step), label
@@ -71,8 +71,8 @@ def named(run: Run, checkpoint: Checkpoint) -> str:
     name = f"{run.name} (#{run.pk})"
     if checkpoint.val_loss is None:
         return name
-    loss = number_format(checkpoint.val_loss, 3)
-    return _("%(run)s, val loss %(loss)s") % {"run": name, "loss": loss}
+    loss = float(f"{checkpoint.val_loss:.4g}")
+    return _("%(run)s, val loss %(loss)s") % {"run": name, "loss": value(loss)}
 
 
 def best(kept: list[Checkpoint]) -> Checkpoint:

@@ -17,7 +17,7 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 @register.filter
 def value(value: Any) -> str:
     """A value of a spec: exact, with the separators of the reader's language."""
-    if value is None:
+    if value is None or value == "":
         return "–"
     if isinstance(value, bool):
         return _("yes") if value else _("no")

@@ -18,7 +18,7 @@ class DPO:
     a log-ratio being what the model gives an answer less what the reference gave it.
 
     `label_smoothing`: the share of pairs that are taken to be the wrong way round (Mitchell 2023,
-    equation 3).
+    “A note on DPO with noisy preferences”: conservative DPO).
 
     batch["tokens"]: [2 pairs, tokens], chosen and rejected in turn; ["loss_mask"]: where the
     answers are; ["lengths"], ["reference_logps"]: [2 pairs].

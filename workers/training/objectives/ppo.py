@@ -7,13 +7,14 @@ expected before it was written), its reward. Shapes are [rows, tokens] unless sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import log_softmax, pad
 
 from llmhub.lib import metric_names as names
 from workers.training.objectives import Batch, Loss
@@ -44,24 +45,25 @@ class PPO:
         mask = batch["answer_mask"]
         logits, values = model(batch["tokens"])
         logps = token_logps(logits, batch["tokens"], self.temperature)
-        ratio = torch.exp((logps - batch["old_logps"]) * mask)
+        log_ratio = (logps - batch["old_logps"]) * mask
+        ratio = log_ratio.exp()
         policy = policy_loss(ratio, batch["advantages"], self.cliprange)
         value = value_loss(
             of_token(values), batch["old_values"], batch["returns"], self.cliprange_value
         )
         total = ((policy + self.vf_coef * value) * mask).sum()
         with torch.no_grad():
-            entropies = entropy(logits, self.temperature)
-            clipped = (ratio - 1).abs() > self.cliprange
             per_token = {
                 names.PPO_POLICY_LOSS.name: policy,
                 names.PPO_VALUE_LOSS.name: value,
-                names.PPO_CLIP_FRACTION.name: clipped,
-                names.PPO_APPROX_KL.name: ratio - 1 - ratio.log(),
-                names.PPO_ENTROPY.name: entropies,
+                names.PPO_CLIP_FRACTION.name: (ratio - 1).abs() > self.cliprange,
+                # The estimator k3 (Schulman 2020).
+                names.PPO_APPROX_KL.name: ratio - 1 - log_ratio,
             }
             sums = {name: (part * mask).sum() for name, part in per_token.items()}
-        return Loss(total, sums)
+            written_from = logits[:, :-1][mask[:, 1:]]  # [answer tokens, vocabulary]
+            entropies = entropy(written_from, self.temperature)
+        return Loss(total, sums | {names.PPO_ENTROPY.name: entropies.sum()})
 
 
 def of_token(values: Tensor) -> Tensor:
@@ -82,10 +84,9 @@ def value_loss(values: Tensor, old: Tensor, returns: Tensor, cliprange: float) -
 
 
 def entropy(logits: Tensor, temperature: float) -> Tensor:
-    """In nats, of the distribution that each token was drawn from."""
-    scaled = logits[:, :-1].float() / temperature
-    logps = scaled - torch.logsumexp(scaled, dim=-1, keepdim=True)
-    return pad(-(logps.exp() * logps).sum(-1), (1, 0))
+    """In nats, of the distributions that tokens are drawn from: [..., vocabulary] -> [...]."""
+    logps = log_softmax(logits.float() / temperature, dim=-1)
+    return -(logps.exp() * logps).sum(-1)
 
 
 def kl_per_token(logps: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
@@ -146,6 +147,8 @@ class AdaptiveKL:
         self._horizon = horizon
 
     def update(self, kl: float, answers: int) -> None:
+        if math.isnan(kl):  # one bad step is passed over; the coefficient would never recover
+            return
         error = min(max(kl / self._target - 1, -0.2), 0.2)
         self.coefficient *= 1 + error * answers / self._horizon
 

@@ -29,10 +29,12 @@ class SFT:
         return int((batch["segments"] > 0).sum())
 
     def loss(self, model: nn.Module, batch: Batch) -> Loss:
+        mask = block_mask(batch["segments"])
         logits = model(
             input_ids=batch["tokens"],
-            attention_mask=block_mask(batch["segments"]),
-            position_ids=batch["positions"],
+            attention_mask=mask,
+            # From positions that begin anew `transformers` would make a mask where none is needed.
+            position_ids=None if mask is None else batch["positions"],
             use_cache=False,
         ).logits  # [rows, tokens, vocabulary]
         learned = batch["loss_mask"][:, 1:]
