@@ -5,6 +5,7 @@ HUB_DATA/servers.json, so that `python manage.py ...` typed by hand finds the ru
 """
 
 import json
+import math
 import os
 import socket
 from pathlib import Path
@@ -28,6 +29,19 @@ def env_int(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def env_positive(name: str, default: float | None) -> float | None:
+    value = env(name)
+    if not value:
+        return default
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise ImproperlyConfigured(f"{name} must be a number above 0, not {value!r}.")
+    return number
 
 
 def env_bool(name: str, default: bool = False) -> bool:
@@ -286,6 +300,11 @@ DATASET_MAX_EXPANDED_BYTES = env_int("DATASET_MAX_EXPANDED_BYTES", 400 * 2**30)
 DATA_ROOTS = folders("DATA_ROOTS")
 # Folders of the workers' machines whose models a training may start from.
 MODEL_ROOTS = folders("MODEL_ROOTS")
+# What a training costs: watts of one device (where its maker's figure is not meant), what the
+# building draws for each watt of its computers, and the grid's grams of CO2 per kilowatt-hour.
+ENERGY_WATTS = env_positive("ENERGY_WATTS", None)
+ENERGY_PUE = env_positive("ENERGY_PUE", 1.2)
+GRID_GCO2_PER_KWH = env_positive("GRID_GCO2_PER_KWH", 400.0)
 # Countries whose telephone numbers reports know without an international prefix.
 PHONE_REGIONS = [region for region in env("PHONE_REGIONS", "US,GB,FR,DE").split(",") if region]
 

@@ -1,8 +1,10 @@
 """What a training will need, by arithmetic alone: no Django and no torch.
 
-Parameters are exact. FLOPs are the usual 6 x parameters x tokens. The bytes of weights,
-gradients and optimizer are exact for our trainer: fp32 weights and gradients, and AdamW's two fp32
-moments, in both precisions. Activations are an approximation that a probe later replaces.
+Parameters are exact. Operations are the usual 2 x parameters for a token's way forward, as much
+for the gradient of what passes through, and as much again for that of each weight that learns
+(Kaplan et al. 2020, section 2.1): 6 x parameters x tokens where all of them do. The bytes of
+weights, gradients and optimizer are exact for our trainer: fp32 weights and gradients, and AdamW's
+two fp32 moments, in both precisions. Activations are an approximation that a probe later replaces.
 """
 
 from __future__ import annotations
@@ -10,11 +12,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import singledispatch
 
-from llmhub.recipes.specs import GPT2Model, LlamaModel, PretrainSpec, PretrainTraining
+from llmhub.recipes.specs import GPT2Model, LlamaModel, PretrainSpec, PretrainTraining, Runtime
 
 FP32 = 4
 ADAMW_MOMENTS = 2
-FLOPS_PER_PARAMETER_AND_TOKEN = 6
+# Forward, and backward through the activations, per parameter and token; backward into a weight,
+# per parameter that learns and token.
+FORWARD_FLOPS = 2
+BACKWARD_FLOPS = 2
+GRADIENT_FLOPS = 2
 
 # Attention with dropout has no fused kernel on a CPU: scores, probabilities and what dropout left
 # of them stay in memory, for every pair of positions.
@@ -32,6 +38,8 @@ class Device:
     name: str
     memory_bytes: int
     count: int = 1
+    # Of the processor that a run may use beside it, or on its own.
+    cores: int = 1
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,17 @@ class Estimate:
     optimizer_bytes: int
     # An approximation; the others are exact.
     activations_bytes: int
+    # Those that learn: fewer than all with adapters.
+    learning: int = 0
+    # Frozen models beside the one that learns: a reference, a reward model.
+    frozen_bytes: int = 0
 
     @property
     def memory_bytes(self) -> int:
         """Per device, at the peak."""
         return (
             self.weights_bytes
+            + self.frozen_bytes
             + self.gradients_bytes
             + self.optimizer_bytes
             + self.activations_bytes
@@ -169,9 +182,10 @@ def attention(model: GPT2Model | LlamaModel) -> tuple[int, float]:
     return model.num_attention_heads, model.attention_dropout
 
 
-def activations(spec: PretrainSpec, device: Device | None) -> int:
-    """About how many bytes one micro-batch keeps for the backward pass."""
-    model, runtime = spec.model, spec.runtime
+def activations(
+    model: GPT2Model | LlamaModel, runtime: Runtime, tokens: int, device: Device | None
+) -> int:
+    """About how many bytes one micro-batch of so many tokens keeps for the backward pass."""
     layers, width = shape(model)
     per_layer = bytes_per_token_and_layer(model, runtime.precision)
     per_layer += attention_pairs_bytes(model, device)
@@ -180,7 +194,6 @@ def activations(spec: PretrainSpec, device: Device | None) -> int:
         blocks = layers * width * FP32 + per_layer
     else:
         blocks = layers * per_layer
-    tokens = spec.training.micro_batch_size * model.context_length
     # Autocast keeps a 16-bit copy of every weight until the step is done.
     copies = 2 * count_parameters(model) if runtime.precision == "bf16" else 0
     return tokens * (blocks + HEAD_BYTES * model.vocab_size) + copies
@@ -195,6 +208,7 @@ def estimate(spec: PretrainSpec, device: Device | None = None) -> Estimate:
     sequences = accumulation * training.micro_batch_size * devices
     tokens_per_step = sequences * context
     total_tokens = tokens_per_step * training.max_steps
+    tokens = training.micro_batch_size * context
     return Estimate(
         parameters=parameters,
         context_length=context,
@@ -204,9 +218,16 @@ def estimate(spec: PretrainSpec, device: Device | None = None) -> Estimate:
         tokens_per_step=tokens_per_step,
         steps=training.max_steps,
         total_tokens=total_tokens,
-        flops=FLOPS_PER_PARAMETER_AND_TOKEN * parameters * total_tokens,
+        flops=training_flops(parameters, parameters, spec.runtime) * total_tokens,
         weights_bytes=FP32 * parameters,
         gradients_bytes=FP32 * parameters,
         optimizer_bytes=ADAMW_MOMENTS * FP32 * parameters,
-        activations_bytes=activations(spec, device),
+        activations_bytes=activations(spec.model, spec.runtime, tokens, device),
+        learning=parameters,
     )
+
+
+def training_flops(parameters: int, learning: int, runtime: Runtime) -> int:
+    """Per token. Activation checkpointing goes forward a second time."""
+    forward = FORWARD_FLOPS * (2 if runtime.activation_checkpointing else 1)
+    return (forward + BACKWARD_FLOPS) * parameters + GRADIENT_FLOPS * learning

@@ -21,12 +21,12 @@ from llmhub.datasets.mixes import TOLERANCE
 from llmhub.datasets.models import DatasetVersion, Kind, MixVersion
 from llmhub.recipes import scales, specs
 from llmhub.recipes.changes import Change, difference
-from llmhub.recipes.estimate import Device, Estimate, estimate
+from llmhub.recipes.estimate import Device, Estimate
 from llmhub.recipes.fields import KIND, describe
 from llmhub.recipes.problems import explain
 from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec
-from llmhub.runs import continuing, inputs, transitions
+from llmhub.runs import continuing, inputs, needs, transitions
 from llmhub.runs.claim import enqueue_claim
 from llmhub.runs.inputs import Inputs
 from llmhub.runs.models import Run, RunInput, Worker
@@ -78,7 +78,9 @@ def device_at_hand() -> Device | None:
 def offered(worker: Worker, device: Mapping[str, Any]) -> Device:
     """What one run may use of a device: a slot has a GPU to itself, and a share of the machine."""
     sharing = worker.slots if device["kind"] == "cpu" else 1
-    return Device(device["kind"], device["name"], device["memory_bytes"] // max(1, sharing))
+    memory = device["memory_bytes"] // max(1, sharing)
+    cores = max(1, worker.cpu_count // max(1, worker.slots))
+    return Device(device["kind"], device["name"], memory, cores=cores)
 
 
 def default_scale(device: Device | None) -> Scale:
@@ -91,7 +93,10 @@ def plan(
     scale: str,
     overrides: Mapping[str, Any],
     device: Device | None,
+    project: Project | None = None,
+    rows: int | None = None,
 ) -> Plan:
+    """`project`: whose runs may be started from; `rows`: of the data, where they are chosen."""
     recipe = recipe_version.typed()
     check_scale(scale)
     check_names(recipe, overrides)
@@ -107,7 +112,7 @@ def plan(
         changes=difference(flat(recipe), values),
         overrides={name: values[name] for name in overrides},
         reference=values | {name: plain[name] for name in overrides},
-        estimate=estimate_of(spec, device),
+        estimate=needs.estimate_of(spec, device, project, rows),
         device=device,
     )
 
@@ -135,12 +140,6 @@ def changed(spec: specs.Spec, overrides: Mapping[str, Any]) -> specs.Spec:
         return specs.override(spec, overrides)
     except ValidationError as error:
         raise LaunchRefused(explain(error, describe(spec))) from error
-
-
-def estimate_of(spec: specs.Spec, device: Device | None) -> Estimate | None:
-    if not isinstance(spec, PretrainSpec):
-        return None
-    return estimate(spec, device)
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,7 @@ def launch(
     `user` may launch in `project`.
     """
     check_subject(project, recipe_version, data, parent)
-    planned = plan(recipe_version, scale, overrides, device_at_hand())
+    planned = plan(recipe_version, scale, overrides, device_at_hand(), project, rows_of(data))
     check_dataset(planned.spec, data)
     taken = inputs.check(project, planned.spec, place.upstream if place else ())
     if checkpoint is not None:
@@ -197,7 +196,7 @@ def launch(
         queued_at=timezone.now(),
         idempotency_key=idempotency_key or None,
     )
-    return queue_once(wish, taken)
+    return queue_once(wish, taken, planned)
 
 
 def total_steps(planned: Plan) -> int:
@@ -207,7 +206,7 @@ def total_steps(planned: Plan) -> int:
     return getattr(planned.spec.training, "max_steps", None) or 0
 
 
-def queue_once(wish: Run, taken: Inputs) -> Run:
+def queue_once(wish: Run, taken: Inputs, planned: Plan) -> Run:
     earlier = launched_with(wish)
     if earlier:
         return earlier
@@ -215,6 +214,7 @@ def queue_once(wish: Run, taken: Inputs) -> Run:
         with transaction.atomic():
             wish.save()
             taken.save(wish)
+            needs.predict(wish, planned.spec, planned.estimate, planned.device)
             enqueue_claim()
             transitions.announce(wish)
     except IntegrityError:
@@ -273,6 +273,13 @@ def check_subject(
         errors["parent"] = [_("There is no such run in this project.")]
     if errors:
         raise LaunchRefused(errors)
+
+
+def rows_of(data: Data) -> int:
+    """How many rows one pass reads: of a mix those of all its parts."""
+    if isinstance(data, DatasetVersion):
+        return data.rows
+    return sum(part.dataset_version.rows for part in data.parts.all() if part.dataset_version)
 
 
 def project_of(data: Data) -> int:

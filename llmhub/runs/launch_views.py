@@ -19,7 +19,6 @@ from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes import scales
 from llmhub.recipes.models import Recipe
-from llmhub.recipes.specs import PretrainSpec
 from llmhub.runs import checkpoints, probes
 from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Start
@@ -105,15 +104,15 @@ def run_plan(request: HubRequest, start: Start) -> HttpResponse:
 def run_memory(request: HubRequest, start: Start) -> HttpResponse:
     """What a worker measures of the spec; asks for it where nobody has."""
     form = LaunchForm(start, request.POST)
-    spec = form.plan.spec if form.plan else None
-    probe = probes.request(spec, form.device) if isinstance(spec, PretrainSpec) else None
+    needed = probes.needed(form.plan, start.project) if form.plan else None
+    probe = probes.request(needed, form.device) if needed else None
     return render(request, "runs/_new_memory.html", memory_context(form, probe))
 
 
 def plan_context(form: LaunchForm) -> dict[str, object]:
     plan = form.plan
-    spec = plan.spec if plan else None
-    probe = probes.known(spec, form.device) if isinstance(spec, PretrainSpec) else None
+    needed = probes.needed(plan, form.start.project) if plan else None
+    probe = probes.known(needed, form.device) if needed else None
     return {
         "start": form.start,
         "recipe": form.start.version.recipe,

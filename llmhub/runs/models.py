@@ -336,6 +336,8 @@ class Prediction(models.Model):
     # Equal for runs whose speed can be compared: model, objective and how it is computed.
     model_key = models.CharField(max_length=64, db_index=True)
     device_name = models.CharField(max_length=200, blank=True)
+    # To scale the speed of another model from.
+    flops_per_token = models.BigIntegerField(null=True)
     # Each may be empty where nobody can know. Bytes per device; of all devices together.
     memory_bytes = models.BigIntegerField(null=True)
     tokens_per_second = models.FloatField(null=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -19,44 +20,97 @@ from llmhub.jobs import outbox
 from llmhub.jobs.live import publish
 from llmhub.recipes import specs
 from llmhub.recipes.estimate import Device, micro_batches_per_step
-from llmhub.recipes.specs import Data, PretrainSpec, Runtime, change
+from llmhub.recipes.shapes import Shape
+from llmhub.recipes.specs import (
+    Data,
+    Examples,
+    PPOTraining,
+    PretrainSpec,
+    PretrainTraining,
+    Runtime,
+    Samples,
+    change,
+)
+from llmhub.runs import needs
 from llmhub.runs.live import probe_topic
 from llmhub.runs.models import Probe, Worker
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import Project
+    from llmhub.runs.launch import Plan
 
 TASK = "workers.tasks.probe"
 # After this time without an answer a probe is asked for again when someone wants it.
 ASK_AGAIN = timedelta(minutes=1)
 
 
-def essence(spec: PretrainSpec) -> PretrainSpec:
+@dataclass(frozen=True)
+class Needed:
+    """A spec, and the shape of the model that it starts from."""
+
+    spec: specs.Spec
+    shape: Shape | None
+
+    def as_json(self) -> dict[str, Any]:
+        shape = self.shape
+        told = (
+            {"model": shape.model.model_dump(mode="json"), "is_tied": shape.is_tied}
+            if shape
+            else None
+        )
+        return {"spec": specs.dump(essence(self.spec)), "shape": told}
+
+
+def needed(plan: Plan, project: Project) -> Needed | None:
+    """None where nobody knows the base model's shape."""
+    spec = plan.spec
+    if isinstance(spec, PretrainSpec):
+        return Needed(spec, None)
+    shape = needs.shape_of(project, spec.model.base_model)
+    return Needed(spec, shape) if shape else None
+
+
+def essence(spec: specs.Spec) -> specs.Spec:
     """The spec without what changes no byte, so that another learning rate is no new probe."""
-    training, runtime = spec.training, spec.runtime
-    # From the second micro-batch on gradients are held while activations grow.
-    micro_batches = min(2, micro_batches_per_step(training, spec.model.context_length))
-    return change(
-        spec,
-        training=change(
-            training,
-            batch_size=training.micro_batch_size * micro_batches,
-            global_batch_size=None,
-            gradient_accumulation_steps="auto",
-            learning_rate=1e-3,
-            min_lr=0.0,
-            warmup_steps=0,
-            max_steps=1,
-            seed=0,
-        ),
-        data=Data(),
-        runtime=Runtime(
-            precision=runtime.precision,
-            activation_checkpointing=runtime.activation_checkpointing,
-        ),
+    runtime = Runtime(
+        precision=spec.runtime.precision,
+        activation_checkpointing=spec.runtime.activation_checkpointing,
+        processes=spec.runtime.processes,
     )
+    plain = {"learning_rate": 1e-3, "min_lr": 0.0, "warmup_steps": 0, "warmup_ratio": 0.0}
+    plain |= {"seed": 0, "max_steps": 1, **batch_of(spec)}
+    same = {"runtime": runtime, "samples": Samples(), "training": change(spec.training, **plain)}
+    if isinstance(spec, PretrainSpec):
+        return change(spec, data=Data(), **same)
+    return change(spec, data=Examples(), model=nameless(spec), **same)
 
 
-def digest(spec: PretrainSpec, device: Device | None) -> str:
+def batch_of(spec: specs.Spec) -> dict[str, Any]:
+    """From the second micro-batch on gradients are held while activations grow."""
+    training, processes = spec.training, spec.runtime.processes
+    if isinstance(training, PretrainTraining):
+        assert isinstance(spec, PretrainSpec)
+        count = min(2, micro_batches_per_step(training, spec.model.context_length, processes))
+        return {
+            "batch_size": training.micro_batch_size * processes * count,
+            "global_batch_size": None,
+            "gradient_accumulation_steps": "auto",
+        }
+    at_once = training.micro_batch_size * processes
+    if isinstance(training, PPOTraining):
+        size = at_once * min(2, training.mini_batch_size // at_once)
+        return {"batch_size": size, "mini_batch_size": size, "epochs": 1, "ppo_epochs": 1}
+    return {"batch_size": at_once * min(2, training.batch_size // at_once), "epochs": 1}
+
+
+def nameless(spec: specs.AlignmentSpec) -> specs.Base:
+    """The shape says what the model is."""
+    return change(spec.model, **dict.fromkeys(type(spec.model).model_fields, "-"))
+
+
+def digest(needed: Needed, device: Device | None) -> str:
     """Another kind of device has other kernels, which keep other tensors."""
-    wanted = {"spec": specs.digest(essence(spec)), "device": kind_of(device)}
+    wanted = {**needed.as_json(), "device": kind_of(device)}
     return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
 
 
@@ -64,17 +118,17 @@ def kind_of(device: Device | None) -> str:
     return device.kind if device else ""
 
 
-def known(spec: PretrainSpec, device: Device | None) -> Probe | None:
+def known(needed: Needed, device: Device | None) -> Probe | None:
     """The probe of a spec if it was ever asked for; asks for nothing."""
-    return Probe.objects.filter(spec_hash=digest(spec, device)).first()
+    return Probe.objects.filter(spec_hash=digest(needed, device)).first()
 
 
 @transaction.atomic
-def request(spec: PretrainSpec, device: Device | None) -> Probe:
+def request(needed: Needed, device: Device | None) -> Probe:
     """The probe of a spec; sent to a worker unless it is done or on its way."""
     probe, is_new = Probe.objects.get_or_create(
-        spec_hash=digest(spec, device),
-        defaults={"spec": specs.dump(essence(spec)), "device_kind": kind_of(device)},
+        spec_hash=digest(needed, device),
+        defaults={"spec": needed.as_json(), "device_kind": kind_of(device)},
     )
     if is_new or ask_again(probe):
         outbox.enqueue(TASK, [probe.pk], queue_of(probe))

@@ -312,12 +312,16 @@ def test_a_run_that_goes_on_asks_for_neither_model_nor_data(as_bob, trained):
 
 def test_going_on_needs_more_steps_than_were_made(as_bob, trained):
     url = f"/runs/new/?from={trained.pk}&continue=1"
-    answer = as_bob.post(url, opened(as_bob, url))
+    answer = as_bob.post(url, opened(as_bob, url) | {"training.max_steps": "200"})
     assert answer.status_code == 422
     assert "enter more steps" in answer.content.decode()
-    assert as_bob.post(url, opened(as_bob, url) | {"training.max_steps": "300"}).status_code == 302
+
+
+def test_a_run_that_was_at_its_end_goes_on_for_as_many_steps_again(as_bob, trained):
+    url = f"/runs/new/?from={trained.pk}&continue=1"
+    assert as_bob.post(url, opened(as_bob, url)).status_code == 302
     run = Run.objects.get(parent=trained)
-    assert (run.step, run.total_steps) == (200, 300)
+    assert (run.step, run.total_steps) == (200, 400)
     assert run.config["lora"]["rank"] == 4
     assert RunInput.objects.get(run=run).checkpoint.step == 200
 

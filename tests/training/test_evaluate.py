@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from llmhub.lib import metric_names as names
-from tests.training.test_objective_pretrain import Bigram
+from tests.training.objectives.toys import Bigram
 from workers.training.evaluate import evaluate, perplexity
 from workers.training.objectives.pretrain import Pretrain
 

@@ -11,10 +11,9 @@ from torch import nn
 
 from llmhub.lib import metric_names as names
 from llmhub.lib.devices import peak_flops
-from llmhub.recipes.specs import Spec
+from llmhub.recipes.estimate import training_flops
+from llmhub.recipes.specs import Runtime, Spec
 from workers.training.world import World
-
-FLOPS_PER_PARAMETER_AND_TOKEN = 6
 
 
 @dataclass(frozen=True)
@@ -28,9 +27,11 @@ class Gauges:
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
         peak = peak_flops(name, spec.runtime.precision)
         parameters = sum(parameter.numel() for parameter in module.parameters())
+        learning = sum(p.numel() for p in module.parameters() if p.requires_grad)
         return cls(
             peak * world.size if peak else None,
-            FLOPS_PER_PARAMETER_AND_TOKEN * parameters,
+            # What is computed a second time for want of memory is no use of the device.
+            training_flops(parameters, learning, Runtime()),
         )
 
     def __call__(self, tokens_per_second: float) -> Mapping[str, float]:

@@ -1,6 +1,8 @@
 """What a training will need, found by taking its first step without computing anything.
 
-    python -m workers.training.probe < spec.json
+    python -m workers.training.probe < needed.json       {"spec": …, "shape": … or null}
+
+The shape is that of the model which an alignment starts from: {"model": …, "is_tied": …}.
 
 Fake tensors have shape, type and device but no data: the step of the real model goes through the
 same operations as in training, on the device of this machine, and every allocation is counted. Not
@@ -23,12 +25,11 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from llmhub.recipes import specs
-from llmhub.recipes.estimate import micro_batches_per_step
-from llmhub.recipes.specs import PretrainSpec
-from workers.training import models, setup
-from workers.training.errors import TrainingError
-from workers.training.job import trainable
-from workers.training.objectives.pretrain import Pretrain
+from llmhub.recipes.specs import PretrainSpec, Spec
+from workers.training.errors import BadConfig, TrainingError
+from workers.training.first_step import FirstStep, first_step
+from workers.training.job import parsed
+from workers.training.setup import configure_torch
 
 # AdamW: two moments in fp32 for every weight.
 OPTIMIZER_BYTES = 2 * 4
@@ -71,7 +72,8 @@ class LiveBytes(TorchDispatchMode):
 
 def main() -> int:
     try:
-        needs = probe(trainable(json.load(sys.stdin)), setup.configure_torch())
+        needed = json.load(sys.stdin)
+        needs = probe(parsed(needed["spec"]), needed.get("shape"), configure_torch())
     except (TrainingError, json.JSONDecodeError) as error:
         print(json.dumps({"error": str(error)}))
         return 2
@@ -79,44 +81,47 @@ def main() -> int:
     return 0
 
 
-def probe(spec: PretrainSpec, device: torch.device) -> dict[str, int]:
+def probe(spec: Spec, shape: dict[str, Any] | None, device: torch.device) -> dict[str, int]:
     """Bytes on one device. `activations` wait for the backward pass, `peak` is the most at once."""
+    if shape is None and not isinstance(spec, PretrainSpec):
+        raise BadConfig("Nobody knows the shape of the base model.")
+    # What torch.compile saves is known to nobody before it has compiled.
+    spec = specs.change(spec, runtime=specs.change(spec.runtime, compile=False))
     with FakeTensorMode():
-        return measure(spec, device, ATTENTION)
+        return measure(spec, shape, device, ATTENTION)
 
 
-def measure(spec: PretrainSpec, device: torch.device, attention: str) -> dict[str, int]:
+def measure(
+    spec: Spec, shape: dict[str, Any] | None, device: torch.device, attention: str
+) -> dict[str, int]:
     """As many micro-batches as it takes to reach the peak: in the second, gradients are there."""
-    accumulation = micro_batches_per_step(spec.training, spec.model.context_length, devices=1)
     with LiveBytes() as live:
-        # What torch.compile saves is known to nobody before it has compiled.
-        model = models.build(
-            spec.model, specs.change(spec.runtime, compile=False), device, attention
-        )
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        weights = live.now
-        for _ in range(min(2, accumulation)):
+        step = first_step(spec, shape, device, attention)
+        held = live.now
+        for _ in range(min(2, step.micro_batches)):
             before = live.now
-            loss = _forward(spec, model, device)
+            loss = _forward(spec, step, device)
             activations = live.now - before
             loss.backward()
             del loss
-    optimizer = OPTIMIZER_BYTES * parameters
+    optimizer = OPTIMIZER_BYTES * step.learning
     return {
-        "parameters": parameters,
-        "weights_bytes": weights,
-        "gradients_bytes": 4 * parameters,
+        "parameters": step.parameters,
+        "learning": step.learning,
+        "weights_bytes": held - step.frozen_bytes,
+        "frozen_bytes": step.frozen_bytes,
+        "gradients_bytes": 4 * step.learning,
         "optimizer_bytes": optimizer,
         "activations_bytes": activations,
         "peak_bytes": live.peak + optimizer,
     }
 
 
-def _forward(spec: PretrainSpec, model: torch.nn.Module, device: torch.device) -> Tensor:
-    shape = spec.training.micro_batch_size, spec.model.context_length + 1
-    batch = {"tokens": torch.zeros(shape, dtype=torch.long, device=device)}
+def _forward(spec: Spec, step: FirstStep, device: torch.device) -> Tensor:
+    # The batch itself is small, and gone before the backward pass ends.
+    batch = step.batch()
     with torch.autocast(device.type, torch.bfloat16, enabled=spec.runtime.precision == "bf16"):
-        return Pretrain().loss(model, batch)
+        return step.objective.loss(step.module, batch).total
 
 
 if __name__ == "__main__":

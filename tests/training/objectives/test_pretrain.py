@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from tests.training import small
+from tests.training.objectives.toys import Bigram
 from workers.training import models
 from workers.training.objectives.pretrain import Pretrain
 
@@ -17,15 +16,15 @@ def test_the_loss_is_a_sum_over_predicted_tokens():
     model = Bigram(torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]))
     batch = {"tokens": torch.tensor([[0, 1, 1]])}
 
-    assert Pretrain().weight(batch) == 2
-    assert Pretrain().loss(model, batch).item() == pytest.approx(math.log(8 / 3))
+    assert Pretrain().weight(batch) == Pretrain().tokens(batch) == 2
+    assert Pretrain().loss(model, batch).total.item() == pytest.approx(math.log(8 / 3))
 
 
 def test_the_gradient_is_probability_minus_truth():
     """Uniform over 4: each row that was read gets 1/4 everywhere, less 1 where the truth was."""
     model = Bigram(torch.zeros(4, 4))
 
-    Pretrain().loss(model, {"tokens": torch.tensor([[0, 2, 3]])}).backward()
+    Pretrain().loss(model, {"tokens": torch.tensor([[0, 2, 3]])}).total.backward()
 
     expected = torch.zeros(4, 4)
     expected[0] = torch.tensor([0.25, 0.25, -0.75, 0.25])
@@ -40,7 +39,7 @@ def test_a_new_model_knows_nothing_and_its_gradient_is_finite(architecture: str)
     model = models.build(spec.model, spec.runtime, torch.device("cpu"))
     batch = {"tokens": torch.arange(34).view(2, 17)}
 
-    loss = Pretrain().loss(model, batch) / Pretrain().weight(batch)
+    loss = Pretrain().loss(model, batch).total / Pretrain().weight(batch)
     loss.backward()
 
     assert loss.item() == pytest.approx(math.log(300), abs=0.1)

@@ -27,7 +27,5 @@ def block_mask(segments: Tensor) -> Tensor | None:
     same = segments[:, :, None] == segments[:, None, :]
     length = segments.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
-    mask = torch.zeros(same.shape, device=segments.device).masked_fill(
-        ~(same & causal), -math.inf
-    )
+    mask = torch.zeros(same.shape, device=segments.device).masked_fill(~(same & causal), -math.inf)
     return mask[:, None]
