@@ -147,6 +147,7 @@ URLS: dict[str, Rule] = {
     "runs/<int:run_id>/points/": page(of="run"),
     "runs/<int:run_id>/log/": page(of="run"),
     "workers/": page(),
+    "predictions/": page(),
     "health": public("GET", "HEAD"),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
@@ -167,6 +168,7 @@ URLS: dict[str, Rule] = {
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
+    "api/v1/pipelines": api(POST=LAUNCH),
     "api/v1/runs/<int:run_id>": api("run", GET=READ),
     "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/metrics": api("run", GET=READ),

@@ -201,7 +201,13 @@ class LaunchForm(SpecForm):
     def make_plan(self) -> Plan | None:
         """None where something is wrong; the reasons are kept for the fields."""
         try:
-            return launch.plan(self.start.version, self.chosen_scale, self.overrides, self.device)
+            return launch.plan(
+                self.start.version,
+                self.chosen_scale,
+                self.overrides,
+                self.device,
+                self.start.project,
+            )
         except LaunchRefused as refused:
             self.refusals = refused.errors
             return None

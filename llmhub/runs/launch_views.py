@@ -17,9 +17,8 @@ from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
-from llmhub.recipes import scales
 from llmhub.recipes.models import Recipe
-from llmhub.runs import checkpoints, probes
+from llmhub.runs import checkpoints, needs, probes
 from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Start
 from llmhub.runs.models import Checkpoint, Probe, Run
@@ -124,14 +123,20 @@ def plan_context(form: LaunchForm) -> dict[str, object]:
 
 
 def memory_context(form: LaunchForm, probe: Probe | None) -> dict[str, object]:
-    """The need per device, as measured, and whether it fits the device at hand."""
+    """The need per device, as measured or by arithmetic, and whether it fits the device at hand."""
+    plan, device, project = form.plan, form.device, form.start.project
+    found = needs.estimate_of(plan.spec, device, project, form.rows()) if plan else None
     measured = probe.result if probe and probe.state == Probe.State.DONE else {}
-    peak = measured.get("peak_bytes")
-    fits = scales.fits(peak, form.device) if peak and form.device else None
+    memory = measured.get("peak_bytes") or (found.memory_bytes if found else None)
+    verdict = needs.verdict(memory, device) if memory and device else None
     return {
         "form": form,
         "probe": probe,
         "measured": measured,
-        "fits": fits,
-        "device": form.device,
+        "memory": memory,
+        "verdict": verdict,
+        "would_fit": needs.advice(plan, project) if plan and verdict else [],
+        "needs": needs.needs(plan.spec, found, device) if plan and found and device else None,
+        "device": device,
+        "power": needs.power(),
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from llmhub.lib import model_reference
@@ -23,6 +24,8 @@ from llmhub.recipes import shapes, specs
 from llmhub.recipes.alignment_estimate import alignment_estimate
 from llmhub.recipes.cost import Cost, Power, cost, guessed_flops, watts_of
 from llmhub.recipes.estimate import Device, Estimate, estimate
+from llmhub.recipes.fields import describe
+from llmhub.recipes.fitting import what_would_fit
 from llmhub.recipes.scales import USABLE_MEMORY
 from llmhub.recipes.shapes import Shape
 from llmhub.recipes.specs import PretrainSpec
@@ -30,6 +33,7 @@ from llmhub.runs.models import Prediction, Run
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project
+    from llmhub.runs.launch import Plan
 
 # Of the memory that a run may plan with: above it little can come between.
 TIGHT = 0.85
@@ -102,12 +106,32 @@ def estimate_of(
 
 def needs(spec: specs.Spec, found: Estimate, device: Device) -> Needs:
     speed = speed_of(spec, found, device)
-    power = Power(settings.ENERGY_PUE, settings.GRID_GCO2_PER_KWH, settings.ENERGY_WATTS)
     if not found.total_tokens:
         return Needs(found, speed, None)
     processes = spec.runtime.processes if device.kind != "cpu" else 1
-    watts = watts_of(device.kind, device.name, device.cores, power) * processes
-    return Needs(found, speed, cost(found.total_tokens / speed.tokens_per_second, watts, power))
+    watts = watts_of(device.kind, device.name, device.cores, power()) * processes
+    return Needs(found, speed, cost(found.total_tokens / speed.tokens_per_second, watts, power()))
+
+
+def power() -> Power:
+    return Power(settings.ENERGY_PUE, settings.GRID_GCO2_PER_KWH, settings.ENERGY_WATTS)
+
+
+def advice(plan: Plan, project: Project) -> list[tuple[str, Any]]:
+    """The changes that together would fit, by title; empty where it fits or nothing would do."""
+    assert plan.device is not None
+    usable = USABLE_MEMORY * plan.device.memory_bytes
+    if plan.estimate is None or plan.estimate.memory_bytes <= usable:
+        return []
+    base = getattr(plan.spec.model, "base_model", None)
+    shape = shape_of(project, base) if base else None
+    fit = what_would_fit(plan.spec, plan.device, shape, usable)
+    known = describe(plan.spec)
+    return (
+        [(str(gettext(known[name].title)), value) for name, value in fit.changes.items()]
+        if fit
+        else []
+    )
 
 
 def speed_of(spec: specs.Spec, found: Estimate, device: Device) -> Speed:

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from llmhub.runs import attempt_api, launch_views, pipeline_views, views
+from llmhub.runs import attempt_api, launch_views, pipeline_views, prediction_views, views
 from llmhub.runs.health import health
 
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("runs/<int:run_id>/pause/", views.run_pause, name="run_pause"),
     path("runs/<int:run_id>/resume/", views.run_resume, name="run_resume"),
     path("workers/", views.workers, name="workers"),
+    path("predictions/", prediction_views.predictions, name="predictions"),
     path("health", health, name="health"),
     path(
         "api/v1/attempts/<int:attempt_id>/",

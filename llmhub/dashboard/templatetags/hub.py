@@ -28,6 +28,7 @@ NAVIGATION = (
     ("models", gettext_lazy("Models")),
     ("reference", gettext_lazy("Reference")),
     ("workers", gettext_lazy("Workers")),
+    ("predictions", gettext_lazy("Predictions")),
 )
 
 
@@ -67,6 +68,24 @@ def figure(value: float | str | None) -> str:
 @register.filter
 def duration(seconds: float | None) -> str:
     return numbers.duration(seconds)
+
+
+@register.filter
+def energy(watt_hours: float) -> str:
+    """12.3 Wh, 4.56 kWh, 7.89 MWh"""
+    for factor, unit in ((1e6, "MWh"), (1e3, "kWh")):
+        if watt_hours >= factor:
+            return f"{numbers.figure(watt_hours / factor)} {unit}"
+    return f"{numbers.figure(watt_hours)} Wh"
+
+
+@register.filter
+def grams(mass: float) -> str:
+    """12.3 g, 4.56 kg, 7.89 t"""
+    for factor, unit in ((1e6, "t"), (1e3, "kg")):
+        if mass >= factor:
+            return f"{numbers.figure(mass / factor)} {unit}"
+    return f"{numbers.figure(mass)} g"
 
 
 @register.filter
