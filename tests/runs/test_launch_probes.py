@@ -4,15 +4,21 @@ import pytest
 from django.utils import timezone
 
 from llmhub.jobs.models import Dispatch
-from llmhub.recipes import specs
+from llmhub.recipes import shapes, specs
 from llmhub.recipes.content import load
 from llmhub.recipes.estimate import Device
 from llmhub.runs import probes
 from llmhub.runs.models import Probe, Worker
+from llmhub.runs.probes import Needed
 from tests.accounts.racing import at_once
 
-GPT2 = next(content.spec for content in load() if content.slug == "gpt2-125m")
+SPECS = {content.slug: content.spec for content in load()}
+GPT2 = Needed(SPECS["gpt2-125m"], None)
 CPU, GPU = Device("cpu", "CPU", 2**34), Device("cuda", "H200", 141 * 2**30)
+
+
+def changed(needed: Needed, change: dict) -> Needed:
+    return Needed(specs.override(needed.spec, change), needed.shape)
 
 
 def asked() -> int:
@@ -31,7 +37,7 @@ def asked() -> int:
 )
 def test_what_changes_no_byte_is_the_same_probe(db, change):
     first = probes.request(GPT2, CPU)
-    assert probes.request(specs.override(GPT2, change), CPU) == first
+    assert probes.request(changed(GPT2, change), CPU) == first
     assert asked() == 1
 
 
@@ -46,7 +52,7 @@ def test_what_changes_no_byte_is_the_same_probe(db, change):
     ],
 )
 def test_what_changes_the_need_is_another_probe(db, change):
-    assert probes.request(GPT2, CPU) != probes.request(specs.override(GPT2, change), CPU)
+    assert probes.request(GPT2, CPU) != probes.request(changed(GPT2, change), CPU)
 
 
 def test_each_kind_of_device_is_measured_on_a_machine_that_has_it(db):
@@ -87,3 +93,16 @@ def test_pages_that_ask_at_once_ask_once():
     first, second = at_once(lambda: probes.request(GPT2, CPU), lambda: probes.request(GPT2, CPU))
     assert first == second
     assert asked() == 1
+
+
+@pytest.mark.parametrize("slug", ["sft", "reward-model", "dpo", "rlhf-ppo"])
+def test_an_alignment_is_measured_by_the_shape_of_its_base_whatever_it_is_called(db, slug):
+    spec = SPECS[slug]
+    here = Needed(spec, shapes.of(spec.model.base_model))
+    elsewhere = changed(here, {"model.base_model": "owner/name", "training.learning_rate": 1e-4})
+    first = probes.request(here, CPU)
+    assert probes.request(elsewhere, CPU) == first
+    smaller = Needed(spec, shapes.of("demo:tiny"))
+    assert probes.request(smaller, CPU) != first
+    adapted = changed(here, {"lora.rank": 8})
+    assert probes.request(adapted, CPU) != first

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
 import torch
+from peft.tuners.lora import LoraLayer
 from pydantic import TypeAdapter
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
@@ -77,7 +79,13 @@ class Builder:
         if self.shape.get("is_tied"):
             model.config.tie_word_embeddings = True
             model.set_output_embeddings(_head_of(model))
-        return lora.add_adapters(model, adapters) if adapters.rank else model
+        return self.adapted(model, adapters)
+
+    def adapted(self, model: Any, adapters: LoRA) -> Any:
+        if not adapters.rank:
+            return model
+        with self.device, _where_they_are():
+            return lora.add_adapters(model, adapters)
 
     def scorer(self) -> Scorer:
         config = models.config_of(_SHAPES.validate_python(self.shape["model"]))
@@ -89,6 +97,19 @@ class Builder:
             )
         prepare(model, self.runtime)
         return Scorer(model)
+
+
+@contextmanager
+def _where_they_are() -> Iterator[None]:
+    """peft moves new adapters to the device of their layer, on which they are made already: fake
+    tensors cannot be moved."""
+    name = "_move_adapter_to_device_of_base_layer"
+    move = getattr(LoraLayer, name)
+    setattr(LoraLayer, name, lambda *arguments, **named: None)
+    try:
+        yield
+    finally:
+        setattr(LoraLayer, name, move)
 
 
 def _head_of(model: PreTrainedModel) -> nn.Module:
@@ -138,8 +159,7 @@ def _(spec: SFTSpec, builder: Builder) -> FirstStep:
 @_first_step.register
 def _(spec: RewardSpec, builder: Builder) -> FirstStep:
     scorer = builder.scorer()
-    if spec.lora.rank:
-        lora.add_adapters(scorer.classifier, spec.lora)
+    builder.adapted(scorer.classifier, spec.lora)
     return FirstStep(scorer, Reward(), lambda: _pairs(spec, builder), _micro_batches(spec))
 
 

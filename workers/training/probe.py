@@ -73,7 +73,9 @@ class LiveBytes(TorchDispatchMode):
 def main() -> int:
     try:
         needed = json.load(sys.stdin)
-        needs = probe(parsed(needed["spec"]), needed.get("shape"), configure_torch())
+        if not isinstance(needed, dict):
+            raise BadConfig("Not a spec and a shape.")
+        needs = probe(parsed(needed.get("spec")), needed.get("shape"), configure_torch())
     except (TrainingError, json.JSONDecodeError) as error:
         print(json.dumps({"error": str(error)}))
         return 2

@@ -127,7 +127,8 @@ def test_its_gradient():
 
 
 def test_ratios_are_of_the_distribution_that_was_drawn_from():
-    """At temperature 2 p(1 | 0) = 0.633975, so that a token drawn with that has a ratio of 1."""
+    """At temperature 2 p(1 | 0) = 0.633975, so that a token drawn with that has a ratio of 1.
+    Entropies: 0.656806 and ln 2."""
     drawn = torch.tensor([[0.0, math.log(0.633975), math.log(0.5), 0.0]])
     batch = a_batch(old_logps=drawn)
 
@@ -137,6 +138,7 @@ def test_ratios_are_of_the_distribution_that_was_drawn_from():
     assert sums[names.PPO_APPROX_KL.name].item() == pytest.approx(0, abs=1e-6)
     # -1 + 2
     assert sums[names.PPO_POLICY_LOSS.name].item() == pytest.approx(1.0, abs=1e-5)
+    assert sums[names.PPO_ENTROPY.name].item() == pytest.approx(1.349953, abs=1e-6)
 
 
 def small_model(architecture: str) -> nn.Module:
@@ -146,12 +148,13 @@ def small_model(architecture: str) -> nn.Module:
 
 @ARCHITECTURES
 def test_what_stands_outside_the_answers_changes_nothing(architecture: str):
-    """Tokens behind an answer, and numbers of tokens that the model did not write."""
+    """Tokens behind an answer, and numbers of tokens that the model did not write: not even a
+    ratio that is beyond a float."""
     model = small_model(architecture)
     batch = a_batch()
     outside = ~batch["answer_mask"]
     noisy = {
-        name: batch[name].masked_fill(outside, 7.0)
+        name: batch[name].masked_fill(outside, -200.0)
         for name in ("old_logps", "old_values", "advantages", "returns")
     }
     filled = torch.tensor([[0, 1, 1, 30]])
@@ -190,7 +193,8 @@ def test_an_update_from_where_it_was_written_moves_along_the_advantage(architect
 
 
 def test_a_token_that_has_become_impossible_is_counted():
-    """exp(-200) is 0 in 32 bits; the divergence is 0 - 1 + 200 none the less."""
+    """exp(-200) is 0 in 32 bits: beyond the range. The divergence is 0 - 1 + 200 none the less."""
     batch = a_batch(old_logps=torch.tensor([[0.0, 200 + math.log(0.75), math.log(0.5), 0.0]]))
     sums = OBJECTIVE.loss(a_model(), batch).sums
     assert sums[names.PPO_APPROX_KL.name].item() == pytest.approx(199, rel=1e-5)
+    assert sums[names.PPO_CLIP_FRACTION.name].item() == 1
