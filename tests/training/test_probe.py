@@ -133,7 +133,7 @@ def needs_of(objective: str, **changes: Any) -> dict[str, int]:
     return probe.probe(alignment.spec(objective, **changes), SHAPE, CPU)
 
 
-@pytest.mark.parametrize("objective", ["sft", "reward", "dpo"])
+@pytest.mark.parametrize("objective", ["sft", "reward", "dpo", "ppo"])
 def test_an_alignment_without_data_needs_what_a_real_step_needs(objective: str):
     spec = alignment.spec(objective)
 
@@ -152,7 +152,7 @@ def test_ppo_holds_a_reward_model_and_a_reference_beside_the_policy():
     """The reference is a policy; the reward model has a head of one row in place of 300."""
     whole, adapted = needs_of("ppo"), needs_of("ppo", lora__rank=2)
 
-    assert whole["frozen_bytes"] - adapted["frozen_bytes"] == needs_of("sft")["weights_bytes"]
+    assert whole["frozen_bytes"] - adapted["frozen_bytes"] == 4 * needs_of("sft")["parameters"]
     assert needs_of("dpo")["frozen_bytes"] == 0
 
 

@@ -10,7 +10,6 @@ from functools import singledispatch
 from typing import Any
 
 import torch
-from peft.tuners.lora import LoraLayer
 from pydantic import TypeAdapter
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
@@ -103,13 +102,12 @@ class Builder:
 def _where_they_are() -> Iterator[None]:
     """peft moves new adapters to the device of their layer, on which they are made already: fake
     tensors cannot be moved."""
-    name = "_move_adapter_to_device_of_base_layer"
-    move = getattr(LoraLayer, name)
-    setattr(LoraLayer, name, lambda *arguments, **named: None)
+    move = nn.Module.to
+    nn.Module.to = lambda self, *arguments, **named: self  # type: ignore[method-assign]
     try:
         yield
     finally:
-        setattr(LoraLayer, name, move)
+        nn.Module.to = move  # type: ignore[method-assign]
 
 
 def _head_of(model: PreTrainedModel) -> nn.Module:

@@ -11,9 +11,12 @@ seen is what kernels and the allocator use for themselves.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -97,7 +100,7 @@ def measure(
     spec: Spec, shape: dict[str, Any] | None, device: torch.device, attention: str
 ) -> dict[str, int]:
     """As many micro-batches as it takes to reach the peak: in the second, gradients are there."""
-    with LiveBytes() as live:
+    with _without_collector(), LiveBytes() as live:
         step = first_step(spec, shape, device, attention)
         held = live.now
         for _ in range(min(2, step.micro_batches)):
@@ -117,6 +120,16 @@ def measure(
         "activations_bytes": activations,
         "peak_bytes": live.peak + optimizer,
     }
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Storages that are watched while the garbage collector takes them apart crash torch 2.13."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _forward(spec: Spec, step: FirstStep, device: torch.device) -> Tensor:

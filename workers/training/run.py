@@ -9,6 +9,7 @@ leaves `result.json`, and the exit code 1 if it crashed.
 from __future__ import annotations
 
 import errno
+import json
 import sys
 import traceback
 from collections.abc import Callable
@@ -22,10 +23,12 @@ import torch
 from llmhub.client import Client
 from llmhub.lib.problems import Problem
 from llmhub.lib.rundir import AttemptDir, write_json
+from llmhub.recipes.specs import Spec
 from workers.training import setup
+from workers.training.advice import out_of_memory
 from workers.training.errors import BadConfig, BadData, DiskFull, OutOfMemory, TrainingError
 from workers.training.gauges import peak_bytes
-from workers.training.job import Job
+from workers.training.job import Job, parsed
 from workers.training.progress import Progress
 from workers.training.reporter import HubReporter, Reporter, Silent, duration
 from workers.training.want import Termination, Want
@@ -60,7 +63,7 @@ def main(arguments: list[str]) -> int:
     world = World.join()
     # Leaving it sends the last numbers to the hub, after the result is safe on disk.
     with ExitStack() as stack:
-        ending = _ending_of(lambda: _train(attempt, progress, termination, world, stack))
+        ending = _ending_of(lambda: _train(attempt, progress, termination, world, stack), attempt)
         _tell(attempt, ending, progress, world)
     return 1 if ending.cause == CRASHED else 0
 
@@ -98,15 +101,15 @@ def _train(
     return ending
 
 
-def _ending_of(training: Callable[[], Ending]) -> Ending:
+def _ending_of(training: Callable[[], Ending], attempt: AttemptDir) -> Ending:
     try:
         return training()
     except Exception as error:  # noqa: BLE001 - whatever it is, the attempt has a result
-        return _ending_with(error)
+        return _ending_with(error, attempt)
 
 
-def _ending_with(error: Exception) -> Ending:
-    known = _known(error)
+def _ending_with(error: Exception, attempt: AttemptDir | None = None) -> Ending:
+    known = _known(error, attempt)
     if known is None:
         traceback.print_exception(error, file=sys.stdout)
         return Ending("failed", CRASHED, traceback.format_exception_only(error)[-1].strip())
@@ -114,7 +117,7 @@ def _ending_with(error: Exception) -> Ending:
     return Ending(known.outcome, known.cause, str(known))
 
 
-def _known(error: Exception) -> TrainingError | None:
+def _known(error: Exception, attempt: AttemptDir | None) -> TrainingError | None:
     """What a person can do something about; None for a fault of ours."""
     if isinstance(error, TrainingError):
         return error
@@ -123,13 +126,21 @@ def _known(error: Exception) -> TrainingError | None:
     # On the CPU, torch has no class of its own for this.
     no_memory = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     if no_memory or isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return OutOfMemory(
-            "The device has not enough memory. Take a smaller micro-batch, a shorter context, "
-            f"activation checkpointing or bf16. ({error})"
-        )
+        advice = out_of_memory(_spec_of(attempt))
+        return OutOfMemory(f"The device has not enough memory. {advice} ({error})")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return DiskFull(f"The disk is full: {error}")
     return None
+
+
+def _spec_of(attempt: AttemptDir | None) -> Spec | None:
+    """For advice alone: where it cannot be read, that is what the attempt ends with anyway."""
+    if attempt is None:
+        return None
+    try:
+        return parsed(json.loads(attempt.job.read_text())["spec"])
+    except (OSError, ValueError, KeyError, TrainingError):
+        return None
 
 
 if __name__ == "__main__":
