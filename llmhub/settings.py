@@ -31,10 +31,10 @@ def env_int(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
 
 
-def env_positive(name: str, default: float | None) -> float | None:
+def env_positive(name: str) -> float | None:
     value = env(name)
     if not value:
-        return default
+        return None
     try:
         number = float(value)
     except ValueError:
@@ -302,9 +302,9 @@ DATA_ROOTS = folders("DATA_ROOTS")
 MODEL_ROOTS = folders("MODEL_ROOTS")
 # What a training costs: watts of one device (where its maker's figure is not meant), what the
 # building draws for each watt of its computers, and the grid's grams of CO2 per kilowatt-hour.
-ENERGY_WATTS = env_positive("ENERGY_WATTS", None)
-ENERGY_PUE = env_positive("ENERGY_PUE", 1.2)
-GRID_GCO2_PER_KWH = env_positive("GRID_GCO2_PER_KWH", 400.0)
+ENERGY_WATTS = env_positive("ENERGY_WATTS")
+ENERGY_PUE = env_positive("ENERGY_PUE") or 1.2
+GRID_GCO2_PER_KWH = env_positive("GRID_GCO2_PER_KWH") or 400.0
 # Countries whose telephone numbers reports know without an international prefix.
 PHONE_REGIONS = [region for region in env("PHONE_REGIONS", "US,GB,FR,DE").split(",") if region]
 

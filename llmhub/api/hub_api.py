@@ -12,7 +12,7 @@ from ninja.errors import ValidationError
 
 from llmhub.api import datasets
 from llmhub.api.operations import router
-from llmhub.runs.launch import LaunchRefused
+from llmhub.runs.refusal import LaunchRefused
 
 # Points come in through a plain view (`metrics.views`), as the path is hot; described here by hand.
 COLUMN = {

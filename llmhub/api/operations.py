@@ -32,6 +32,7 @@ from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.runs import launch as launching
 from llmhub.runs import pipelines, services
 from llmhub.runs.models import Checkpoint, Run
+from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 
 router = Router()
@@ -75,7 +76,7 @@ def newest(rows: QuerySet[Any], reference: str, what: str) -> Any:
         rows = rows.filter(number=whole(number))
     found: Model | None = rows.order_by("-number").first()
     if found is None:
-        raise launching.LaunchRefused({what: [_("“%s” was not found.") % reference]})
+        raise LaunchRefused({what: [_("“%s” was not found.") % reference]})
     return found
 
 
@@ -118,7 +119,7 @@ def recipe_of(project: Project, reference: str) -> RecipeVersion:
 
 def data_of(project: Project, body: LaunchIn | StageIn) -> launching.Data:
     if body.mix and body.dataset:
-        raise launching.LaunchRefused({"mix": [_("Give a dataset or a mix, and not both.")]})
+        raise LaunchRefused({"mix": [_("Give a dataset or a mix, and not both.")]})
     if body.mix:
         mixes = MixVersion.objects.filter(mix__project=project, mix__slug=slug_in(body.mix))
         mix: MixVersion = newest(mixes.select_related("mix"), body.mix, "mix")
@@ -137,7 +138,7 @@ def checkpoint_of(request: HttpRequest, wanted: ResumeIn) -> Checkpoint:
     found = kept.order_by("-step", "-created_at").first()
     if found is None:
         reason = _("Run %(run)s has no such checkpoint that is kept.") % {"run": wanted.run}
-        raise launching.LaunchRefused({"resume_from": [reason]})
+        raise LaunchRefused({"resume_from": [reason]})
     return found
 
 

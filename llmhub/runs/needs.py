@@ -139,14 +139,12 @@ def speed_of(spec: specs.Spec, found: Estimate, device: Device) -> Speed:
         device_name=device.name, actual_tokens_per_second__gt=0
     ).order_by("-pk")
     same = over.filter(model_key=model_key(spec, found))
-    rates = list(same.values_list("actual_tokens_per_second", flat=True)[:REMEMBERED])
+    rates = [one.actual_tokens_per_second or 0.0 for one in same[:REMEMBERED]]
     if rates:
         return Speed(statistics.median(rates), Source.MEASURED, len(rates))
     per_token = flops_per_token(found)
-    done = over.filter(flops_per_token__gt=0).values_list(
-        "actual_tokens_per_second", "flops_per_token"
-    )
-    flops = [rate * operations for rate, operations in done[:REMEMBERED]]
+    done = over.filter(flops_per_token__gt=0)[:REMEMBERED]
+    flops = [(one.actual_tokens_per_second or 0) * (one.flops_per_token or 0) for one in done]
     if flops:
         return Speed(statistics.median(flops) / per_token, Source.SCALED, len(flops))
     guessed = guessed_flops(device.kind, device.name, spec.runtime.precision, device.cores)

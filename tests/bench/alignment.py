@@ -2,6 +2,11 @@
 
     make models
     python -m tests.bench.alignment FOLDER sft.jsonl preferences.jsonl [sft reward ppo dpo]
+    python -m tests.bench.alignment FOLDER sft.jsonl planted reward ppo dpo
+
+“planted”: pairs made of the examples, in which the preferred answer is the last line alone and the
+rejected one the whole solution. Whether an answer is right takes more than this model and this hour
+to learn; that the short one is preferred does not, and PPO can be seen to follow.
 
 Every stage starts from the SFT checkpoint of the first; PPO uses the reward model of the second.
 Curves are left in FOLDER/<stage>.json as {metric: [[step, value], …]}, for the pages of docs/.
@@ -15,6 +20,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -32,6 +38,9 @@ from workers.training.progress import Progress
 
 # So many pairs of the file: working out the reference's probabilities takes time, too.
 PAIRS = 360
+# About three characters to a token in sums.
+LONGEST_CHARACTERS = 460
+PLANTED = Path("planted")
 LORA = {"rank": 16, "alpha": 32}
 RUNTIME = {"precision": "bf16", "eval_every": 20, "checkpoint_every": 10_000}
 PAIR = {"batch_size": 8, "micro_batch_size": 4, "epochs": 9, "max_seq_length": 192}
@@ -85,6 +94,7 @@ STAGES: dict[str, dict[str, Any]] = {
 
 class Talking(Recorder):
     def say(self, text: str) -> None:
+        super().say(text)
         print(f"  {text}", flush=True)
 
 
@@ -92,13 +102,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("examples", type=Path)
-    parser.add_argument("preferences", type=Path)
+    parser.add_argument("preferences", type=Path, help="a file, or “planted”")
     parser.add_argument("stages", nargs="*", default=["sft", "reward", "ppo", "dpo"])
     parser.add_argument("--models", type=Path, default=Path("var/models"), help="HUB_DATA/models")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(arguments.folder.resolve(), arguments.models.resolve())
-    pairs = bench.first(arguments.preferences, PAIRS)
+    if arguments.preferences == PLANTED:
+        pairs = bench.written(map(planted, read(arguments.examples)))
+    else:
+        pairs = bench.written(read(arguments.preferences))
     sources = {
         "sft": rows(arguments.examples, Kind.PROMPT_COMPLETION, ["prompt", "completion"]),
         "reward": rows(pairs, Kind.PREFERENCE, ["prompt", "chosen", "rejected"]),
@@ -111,6 +124,23 @@ def main() -> None:
         print(f"{stage}: {FOUND[stage](recorder)}, {monotonic() - started:.0f} s", flush=True)
 
 
+def read(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def planted(example: dict[str, str]) -> dict[str, str]:
+    answer = example["completion"]
+    return {
+        "prompt": example["prompt"],
+        "chosen": answer.rpartition("\n")[2],
+        "rejected": answer,
+    }
+
+
+def fits(pair: dict[str, str], side: str) -> bool:
+    return len(pair["prompt"]) + len(pair[side]) < LONGEST_CHARACTERS
+
+
 def rows(path: Path, kind: Kind, columns: list[str]) -> Source:
     return Source([data_file(path.resolve())], Reading("jsonl", kind, {c: c for c in columns}))
 
@@ -119,10 +149,12 @@ class Bench:
     def __init__(self, folder: Path, models: Path) -> None:
         self.folder, self.models = folder, models
 
-    def first(self, path: Path, count: int) -> Path:
-        short = self.folder / f"first-{count}.jsonl"
-        short.write_text("".join(path.read_text().splitlines(keepends=True)[:count]))
-        return short
+    def written(self, pairs: Iterable[dict[str, str]]) -> Path:
+        """The first `PAIRS` of which nothing would have to be cut."""
+        short = (pair for pair in pairs if all(fits(pair, side) for side in ("chosen", "rejected")))
+        path = self.folder / "pairs.jsonl"
+        path.write_text("".join(json.dumps(pair) + "\n" for pair in islice(short, PAIRS)))
+        return path
 
     def train(self, stage: str, source: Source) -> Recorder:
         recorder = Talking()

@@ -107,7 +107,7 @@ def main() -> None:
 
 def smoke(slug: str, steps: int) -> PretrainSpec:
     recipe = next(recipe for recipe in content.load() if recipe.slug == slug)
-    spec = scales.smoke(recipe.spec, device=None)  # type: ignore[arg-type]
+    spec = scales.smoke(recipe.spec, device=None)
     changes = {
         "training.max_steps": steps,
         "training.batch_size": 8,

@@ -190,7 +190,9 @@ def _gathered(parts: Parts) -> Tensors:
 
 def _optimizer_state(parts: Parts) -> dict[str, Tensor]:
     """“<weight>/<moment>” -> tensor."""
-    named = {parameter: name for name, parameter in parts.trained.module.named_parameters()}
+    named: dict[Tensor, str] = {
+        parameter: name for name, parameter in parts.trained.module.named_parameters()
+    }
     return {
         f"{named[parameter]}/{moment}": value
         for parameter, moments in parts.optimizer.state.items()

@@ -75,7 +75,8 @@ def evaluate(
     world: World,
 ) -> Evaluation | None:
     """Without dropout; the model is left in the mode it was found in. None without any data."""
-    weight, sums = 0, {}
+    weight = 0
+    sums: dict[str, float] = {}
     with evaluating(model):
         for batch in batches:
             loss = objective.loss(model, batch)

@@ -112,7 +112,7 @@ def _where_they_are() -> Iterator[None]:
 
 def _head_of(model: PreTrainedModel) -> nn.Module:
     """An output layer that is the input embedding."""
-    head = model.get_output_embeddings()
+    head: nn.Module = model.get_output_embeddings()
     head.weight = model.get_input_embeddings().weight
     return head
 

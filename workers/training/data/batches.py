@@ -60,10 +60,11 @@ class Stream(Generic[R]):
     """The training rows of all sources in their order."""
 
     def __init__(self, sources: Sequence[Source[R]], plan: Plan) -> None:
-        self.sources, self.plan = sources, plan
+        self.sources: Sequence[Source[R]] = sources
+        self.plan = plan
         rows = [source.training for source in sources]
         means = [float(part.lengths.mean()) if len(part) else 0.0 for part in rows]
-        self.total_steps = plan.steps(sum(map(len, rows)))
+        self.total_steps: int = plan.steps(sum(map(len, rows)))
         self._order = Order(
             [len(part) for part in rows],
             shares_of_rows([source.share for source in sources], means),
@@ -112,8 +113,9 @@ class Stream(Generic[R]):
 class RowBatches(ABC, Generic[R]):
     def __init__(self, sources: Sequence[Source[R]], plan: Plan) -> None:
         check(sources)
-        self.sources, self.plan = sources, plan
-        self._stream = Stream(sources, plan)
+        self.sources: Sequence[Source[R]] = sources
+        self.plan = plan
+        self._stream: Stream[R] = Stream(sources, plan)
 
     @property
     def total_steps(self) -> int:

@@ -148,7 +148,8 @@ class Pairs:
     def lengths(self) -> Numbers:
         """Tokens of both answers with their prompts."""
         per_sequence = _lengths(self._spans).reshape(-1, 2)
-        return per_sequence.sum(1)[self._kept]
+        lengths: Numbers = per_sequence.sum(1)[self._kept]
+        return lengths
 
     def batch(self, indices: Iterable[int]) -> Batch:
         """tokens and loss_mask [2 pairs, longest], lengths [2 pairs]"""

@@ -20,7 +20,7 @@ from workers.training.errors import BadConfig
 from workers.training.models import load, lora
 from workers.training.models.heads import PolicyValue, Scorer
 from workers.training.objectives.ppo import PPO, AdaptiveKL
-from workers.training.rollouts import Rollouts
+from workers.training.rollouts import Rollouts, Writer
 from workers.training.setup import alignment
 from workers.training.setup.context import Assembly, Context
 from workers.training.want import Want
@@ -101,9 +101,7 @@ def reward_model(context: Context[PPOSpec], start: alignment.Start) -> Scorer:
     return scorer.eval().requires_grad_(False)
 
 
-def writer(
-    context: Context[PPOSpec], policy: Any, start: alignment.Start
-) -> Callable[[Sequence[Sequence[int]], int], list[list[int]] | None]:
+def writer(context: Context[PPOSpec], policy: Any, start: alignment.Start) -> Writer:
     """In portions, since the keys and values of all answers at once may take too much memory."""
     training = context.spec.training
 

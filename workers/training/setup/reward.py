@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from peft import PeftModel
+from transformers import PreTrainedModel
+
 from llmhub.recipes.specs import RewardSpec
 from workers.training.data.batches import PairBatches
 from workers.training.data.rows import Pairs
@@ -17,7 +20,7 @@ def assemble(context: Context[RewardSpec]) -> Assembly:
     scorer = load.scorer(start.folder, spec.runtime, "sdpa", context.device)
     alignment.check_length(scorer.classifier, spec)
     alignment.without_dropout(scorer)
-    exported = scorer.classifier
+    exported: PreTrainedModel | PeftModel = scorer.classifier
     if spec.lora.rank:
         exported = lora.add_adapters(exported, spec.lora)
     longest = spec.training.max_seq_length
