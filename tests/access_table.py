@@ -137,6 +137,11 @@ URLS: dict[str, Rule] = {
     "mixes/<slug:slug>/delete/": action(MEMBER, of="mix"),
     # runs
     "pipelines/new/": form(MEMBER, see=MEMBER),
+    "pipelines/<int:pipeline_id>/": page("pipeline"),
+    "pipelines/<int:pipeline_id>/stop/": action(MEMBER, "pipeline"),
+    "runs/<int:run_id>/checkpoints/<int:checkpoint_id>/pin/": action(MEMBER, "checkpoint"),
+    "runs/<int:run_id>/samples/": page("run"),
+    "api/v1/attempts/<int:attempt_id>/samples": attempt({"samples": []}),
     "runs/new/": form(MEMBER, see=MEMBER),
     "runs/new/plan/": action(MEMBER),
     "runs/new/memory/": action(MEMBER),

@@ -23,6 +23,7 @@ from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
+from llmhub.runs.models import Checkpoint, Pipeline
 from llmhub.urls import websocket_urlpatterns
 from tests.access_table import SOCKETS, URLS, Door, Rule
 from tests.factories import (
@@ -167,6 +168,11 @@ def make_objects(world: World, membership_id: int) -> None:
         created_by=world.alice,
     )  # fmt: skip
     attempt, world.secrets[Who.ATTEMPT] = make_attempt(run)
+    checkpoint = Checkpoint.objects.create(
+        run=run, attempt=attempt, step=1, path="/c/1", bytes=1, manifest_sha256="ab" * 32
+    )
+    pipeline = Pipeline.objects.create(project=world.atlas, name=f"{MARK} pipeline", scale="smoke")
+    make_run(world.atlas, name=f"{MARK} stage", pipeline=pipeline, stage=0)
     _, world.secrets[Who.OTHER_ATTEMPT] = make_attempt(make_run(world.elsewhere))
     week = timedelta(days=7)
     invite, invite_secret = links.invite(world.atlas, world.alice, Role.VIEWER, life=week)
@@ -189,6 +195,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "job": {"job_id": job.pk},
         "mix": {"slug": "their-mix"},
         "run": {"run_id": run.pk},
+        "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
+        "pipeline": {"pipeline_id": pipeline.pk},
         "attempt": {"attempt_id": attempt.pk},
         "recipe": {"slug": "their-recipe"},
         "dataset": {"slug": "their-text"},

@@ -51,6 +51,9 @@ class Hub:
     def checkpoints(self, listing: list[dict[str, Any]]) -> None:
         self._send("checkpoints", {"checkpoints": listing})
 
+    def samples(self, samples: list[dict[str, Any]]) -> None:
+        self._send("samples", {"samples": samples})
+
     def finish(self, ending: dict[str, Any]) -> None:
         self._send("finish", ending)
 

@@ -29,6 +29,7 @@ from workers.hub import Hub, Rejected, Stale
 from workers.listing import Listing
 from workers.logs import LogTail
 from workers.process import reset_signals
+from workers.samples import SampleFile
 from workers.timing import Every, Patience
 from workers.trainer import Ending, Trainer, current_step, ending_of, read_object
 
@@ -52,6 +53,7 @@ class Supervisor:
         self.hub = Hub(self.job["hub_url"], self.job["attempt_id"], self.token)
         self.log = LogTail(place.log, self.hub)
         self.checkpoints = Listing(place.checkpoints, self.hub)
+        self.samples = SampleFile(place.samples, self.hub)
         self.discipline = Discipline(place)
         self.patience = Patience()
         self.heartbeat, self.report = Every(HEARTBEAT_SECONDS), Every(REPORT_SECONDS)
@@ -111,6 +113,7 @@ class Supervisor:
         if self.report.is_due():
             self.log.send()
             self.checkpoints.send()
+            self.samples.send()
 
     def beat(self) -> None:
         total = read_object(self.place.progress).get("total_steps")
@@ -135,7 +138,12 @@ class Supervisor:
     def settle(self, ending: Ending) -> None:
         """Brings what is left to the hub, the end itself last: after that nothing is taken."""
         logger.info("Ended: %s", ending)
-        for part in (self.send_rest_of_log, self.checkpoints.send, self.send_journal):
+        for part in (
+            self.send_rest_of_log,
+            self.checkpoints.send,
+            self.samples.send,
+            self.send_journal,
+        ):
             self.insist(part)
         self.insist(lambda: self.finish(ending))
         write_json(self.place.finished, ending.as_dict())

@@ -184,7 +184,13 @@ PPO_RESPONSE_LENGTH = Metric(
     "ppo/response_length", _("Length of the answers"), _("tokens"), _("Mean of a step.")
 )
 
-_DATA_SHARE = "data/share/"
+# One for each source, by its name behind the slash.
+DATA_SHARE = Metric(
+    "data/share",
+    _("Share of the source"),
+    "",
+    _("Of the tokens so far; the mix says what it should be."),
+)
 _NOT_OF_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
 
 # Those that a validation measures besides its loss.
@@ -208,7 +214,7 @@ def val(name: str) -> str:
 
 def data_share(source: str) -> str:
     """Which share of the tokens so far came from a source."""
-    return _DATA_SHARE + _NOT_OF_NAMES.sub("-", source)[:150]
+    return f"{DATA_SHARE.name}/" + _NOT_OF_NAMES.sub("-", source)[:150]
 
 
 KNOWN = {

@@ -68,6 +68,27 @@ class Series(models.Model):
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="one_series_per_name")]
 
 
+class Sample(models.Model):
+    """What a model wrote at a step, after one of the prompts that stay the same."""
+
+    run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="samples")
+    attempt = models.ForeignKey("runs.Attempt", on_delete=models.CASCADE, related_name="samples")
+    step = models.BigIntegerField()
+    # Of the prompt.
+    index = models.PositiveSmallIntegerField()
+    prompt = models.TextField()
+    text = models.TextField()
+    decoding = models.CharField(max_length=20)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["index", "-step"]
+        constraints = [
+            # A resumed run writes again what an earlier attempt wrote.
+            models.UniqueConstraint(fields=["run", "index", "step"], name="one_sample_per_step")
+        ]
+
+
 class LogChunk(models.Model):
     """A piece of an attempt's console output, placed by its byte offset in the log file."""
 

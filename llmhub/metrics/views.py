@@ -10,16 +10,19 @@ from typing import Annotated
 import msgspec
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
+from pydantic import BaseModel, ConfigDict, Field
 
 from llmhub.accounts import access
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
-from llmhub.metrics import ingest, logs, query
+from llmhub.metrics import ingest, logs, query, samples
 from llmhub.metrics.wire import Value
-from llmhub.runs.machine_api import authenticate, stale, unauthorized
+from llmhub.runs.live import run_topic
+from llmhub.runs.machine_api import authenticate, machine_view, stale, unauthorized
 from llmhub.runs.models import Attempt, Run
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -119,6 +122,30 @@ def run_log(request: HubRequest, run_id: int) -> HttpResponse:
     except query.BadQuery as error:
         return _error(str(error), 400)
     return _json(logs.window(run, number, before, after))
+
+
+class SamplesBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    samples: Annotated[list[samples.Told], Field(max_length=200)]
+
+
+@machine_view(SamplesBody, max_bytes=MAX_BODY_BYTES)
+def add_samples(attempt: Attempt, body: SamplesBody) -> JsonResponse:
+    return JsonResponse({}) if samples.record(attempt, body.samples) else stale()
+
+
+@require_safe
+@login_required
+@never_cache
+def run_samples(request: HubRequest, run_id: int) -> HttpResponse:
+    """A part of the run's page."""
+    run = access.get(request.user, Run.objects.all(), pk=run_id)
+    shown = samples.shown(
+        run, whole(request.GET.get("prompt", "")), whole(request.GET.get("before", ""))
+    )
+    context = {"run": run, "shown": shown, "topic": run_topic(run.pk)}
+    return render(request, "runs/_samples.html", context)
 
 
 def _whole(request: HttpRequest, name: str) -> int | None:

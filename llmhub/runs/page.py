@@ -8,26 +8,44 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from llmhub.accounts import access
 from llmhub.accounts.models import Role, User
 from llmhub.lib import metric_names
 from llmhub.recipes import fields, forms, specs
-from llmhub.runs import causes
+from llmhub.recipes.estimate import micro_batches_per_step
+from llmhub.runs import causes, inputs
 from llmhub.runs.live import run_topic
-from llmhub.runs.models import Attempt, Run
+from llmhub.runs.models import Attempt, Checkpoint, Run
+from llmhub.runs.states import State
 
 GROUPS = {"": gettext_lazy("Kind"), **forms.GROUPS}
 # Fields that every spec has and none describes.
 TITLES = {"objective": gettext_lazy("Objective")}
 # The strip of figures on top of the page.
-FIGURES = (
-    metric_names.TRAIN_LOSS,
-    metric_names.VAL_LOSS,
-    metric_names.VAL_PERPLEXITY,
-    metric_names.TOKENS_PER_SECOND,
-)
+FIGURES = {
+    "pretrain": (metric_names.TRAIN_LOSS, metric_names.VAL_LOSS, metric_names.VAL_PERPLEXITY),
+    "sft": (metric_names.TRAIN_LOSS, metric_names.VAL_LOSS, metric_names.TOKEN_ACCURACY),
+    "reward": (metric_names.TRAIN_LOSS, metric_names.REWARD_ACCURACY, metric_names.REWARD_MARGIN),
+    "dpo": (metric_names.TRAIN_LOSS, metric_names.REWARDS_ACCURACY, metric_names.REWARDS_MARGIN),
+    "ppo": (metric_names.PPO_REWARD, metric_names.PPO_KL, metric_names.PPO_RESPONSE_LENGTH),
+}
+
+
+# Charts of several metrics: what they are called, and which metric explains them.
+SHARED = {
+    "loss": (gettext_noop("Loss"), metric_names.TRAIN_LOSS),
+    "perplexity": (gettext_noop("Perplexity"), metric_names.TRAIN_PERPLEXITY),
+    "token_accuracy": (gettext_noop("Token accuracy"), metric_names.TOKEN_ACCURACY),
+    "accuracy": (gettext_noop("Accuracy"), metric_names.REWARD_ACCURACY),
+    "margin": (gettext_noop("Margin"), metric_names.REWARD_MARGIN),
+    "rewards": (gettext_noop("Rewards"), metric_names.REWARDS_CHOSEN),
+    "val/rewards": (gettext_noop("Validation rewards"), metric_names.REWARDS_CHOSEN),
+    "logps": (gettext_noop("Log-probabilities"), metric_names.LOGPS_CHOSEN),
+    "val/logps": (gettext_noop("Validation log-probabilities"), metric_names.LOGPS_CHOSEN),
+    "data/share": (gettext_noop("Share of each source"), metric_names.DATA_SHARE),
+}
 
 
 @dataclass(frozen=True)
@@ -57,8 +75,50 @@ def context(user: User, run: Run) -> dict[str, Any]:
         "may_act": place.may(Role.MEMBER),
         "cause": causes.explain(run.cause),
         "figures": figures(run),
+        "checkpoints": checkpoints(run),
+        "newest": inputs.kept(run).order_by("-step").first() if run.is_over() else None,
+        "waits_for": waits_for(run),
         "attempts": [(attempt, causes.explain(attempt.cause)) for attempt in attempts(run)],
     }
+
+
+def checkpoints(run: Run) -> QuerySet[Checkpoint]:
+    return run.checkpoints.prefetch_related("uses__run").order_by("-step", "-created_at")
+
+
+def waits_for(run: Run) -> list[Run]:
+    """The runs whose best checkpoint this one needs before it can begin."""
+    if run.state != State.QUEUED:
+        return []
+    return [edge.source for edge in inputs.waited_for().filter(run=run).select_related("source")]
+
+
+def batch_rows(run: Run) -> list[tuple[str, int]]:
+    """How the batch comes about: what “auto” and a batch in tokens were resolved to."""
+    spec = specs.parse(run.config)
+    training, processes = spec.training, spec.runtime.processes
+    if isinstance(spec, specs.PretrainSpec):
+        context = spec.model.context_length
+        accumulation = micro_batches_per_step(spec.training, context, processes)
+        sequences = accumulation * training.micro_batch_size * processes
+        return [
+            (_("Sequences of a micro-batch"), training.micro_batch_size),
+            (_("Micro-batches per step and process"), accumulation),
+            (_("Processes"), processes),
+            (_("Sequences per step"), sequences),
+            (_("Tokens per step"), sequences * context),
+        ]
+    of_update = getattr(training, "mini_batch_size", training.batch_size)
+    return [
+        (_("Rows of a micro-batch"), training.micro_batch_size),
+        (
+            _("Micro-batches per update and process"),
+            of_update // (training.micro_batch_size * processes),
+        ),
+        (_("Processes"), processes),
+        (_("Rows per update"), of_update),
+        (_("Rows per step"), training.batch_size),
+    ]
 
 
 def attempts(run: Run) -> QuerySet[Attempt]:
@@ -67,25 +127,31 @@ def attempts(run: Run) -> QuerySet[Attempt]:
 
 def figures(run: Run) -> list[dict[str, Any]]:
     """The last values, so that the page says something before its charts are there."""
-    wanted = {metric.name for metric in FIGURES}
+    shown = (*FIGURES.get(run.objective, FIGURES["pretrain"]), metric_names.TOKENS_PER_SECOND)
+    wanted = {metric.name for metric in shown}
     last = dict(run.series.filter(name__in=wanted).values_list("name", "last"))
     return [
         {"name": metric.name, "title": _(metric.title), "value": last.get(metric.name)}
-        for metric in FIGURES
+        for metric in shown
     ]
 
 
 def metric_titles() -> dict[str, dict[str, str]]:
     """What charts are called; those of several metrics share the unit of their metrics."""
     known = {
-        name: {"title": _(metric.title), "unit": _(metric.unit) if metric.unit else ""}
+        name: titled(_(metric.title), metric.unit, metric.help)
         for name, metric in metric_names.KNOWN.items()
     }
-    shared = {
-        "loss": {"title": _("Loss"), "unit": known[metric_names.TRAIN_LOSS.name]["unit"]},
-        "perplexity": {"title": _("Perplexity"), "unit": ""},
-    }
+    shared = {key: titled(_(title), of.unit, of.help) for key, (title, of) in SHARED.items()}
     return known | shared
+
+
+def titled(title: str, unit: str, text: str) -> dict[str, str]:
+    return {
+        "title": title,
+        "unit": _(unit) if unit else "",
+        "help": _(text) if text else "",
+    }
 
 
 def config_groups(run: Run) -> list[tuple[str, list[ConfigRow]]]:

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
 
+from llmhub.accounts import access
 from llmhub.accounts.decorators import project_required, require_form_methods
+from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
+from llmhub.runs import pipeline_page, pipelines
+from llmhub.runs.models import Pipeline
 from llmhub.runs.pipeline_forms import PipelineForm
 
 
@@ -16,7 +24,28 @@ def pipeline_new(request: HubRequest) -> HttpResponse:
     form = PipelineForm(request.project, request.POST if request.method == "POST" else None)
     made = form.launch(request.user) if form.is_bound else None
     if made:
-        return redirect("run", made.runs.earliest("stage").pk)
+        return redirect("pipeline", made.pk)
     status = 422 if form.is_bound else 200
     context = {"form": form, "project": request.project}
     return render(request, "runs/pipeline_new.html", context, status=status)
+
+
+@require_safe
+@login_required
+def pipeline(request: HubRequest, pipeline_id: int) -> HttpResponse:
+    found = access.get(request.user, Pipeline.objects.select_related("project"), pk=pipeline_id)
+    context = pipeline_page.context(request.user, found)
+    if request.htmx:
+        return render(request, "runs/_pipeline.html", context)
+    enter(request, found.project_id)
+    return render(request, "runs/pipeline.html", context)
+
+
+@require_POST
+@login_required
+def pipeline_stop(request: HubRequest, pipeline_id: int) -> HttpResponse:
+    found = access.get(request.user, Pipeline.objects.all(), Role.MEMBER, pk=pipeline_id)
+    stopped = pipelines.stop(found)
+    said = ngettext("%(count)s stage was stopped.", "%(count)s stages were stopped.", stopped)
+    messages.success(request, said % {"count": stopped})
+    return redirect("pipeline", pipeline_id)

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from llmhub.accounts import access
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
-from llmhub.runs import page, services, workers_page
-from llmhub.runs.models import Run
+from llmhub.runs import checkpoints, lineage, page, pipeline_page, services, workers_page
+from llmhub.runs.models import Prediction, Run
 
 # The parts of the page that are fetched again when the run moves, by their id in it.
 PARTS = {
@@ -34,7 +36,14 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
     if part:
         return render(request, part, context)
     enter(request, found.project_id)
-    context |= {"titles": page.metric_titles(), "config": page.config_groups(found)}
+    context |= {
+        "titles": page.metric_titles(),
+        "config": page.config_groups(found),
+        "batch": page.batch_rows(found),
+        "lineage": lineage.lineage(found),
+        "stages": pipeline_page.stages(found.pipeline) if found.pipeline else [],
+        "prediction": Prediction.objects.filter(run=found).first(),
+    }
     return render(request, "runs/run.html", context)
 
 
@@ -54,6 +63,20 @@ def run_pause(request: HubRequest, run_id: int) -> HttpResponse:
 @login_required
 def run_resume(request: HubRequest, run_id: int) -> HttpResponse:
     return ask(request, run_id, services.resume)
+
+
+@require_POST
+@login_required
+def checkpoint_pin(request: HubRequest, run_id: int, checkpoint_id: int) -> HttpResponse:
+    """Keeps a checkpoint whatever the rotation says, or leaves it to it again."""
+    found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
+    checkpoint = get_object_or_404(found.checkpoints, pk=checkpoint_id)
+    pinned = request.POST.get("pinned") == "on"
+    if not checkpoints.pin(checkpoint, pinned=pinned):
+        messages.info(request, _("This checkpoint is not kept any more."))
+    if not request.htmx:
+        return redirect(f"{reverse('run', args=[run_id])}#checkpoints")
+    return render(request, "runs/_checkpoints.html", page.context(request.user, found))
 
 
 def ask(request: HubRequest, run_id: int, wish: Callable[[Run], services.Effect]) -> HttpResponse:

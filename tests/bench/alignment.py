@@ -125,7 +125,8 @@ def main() -> None:
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
 
 
 def planted(example: dict[str, str]) -> dict[str, str]:

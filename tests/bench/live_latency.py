@@ -45,8 +45,8 @@ with Client(url, int(run), secret, journal) as client:
         loss = 2 + 8 / step
         at = time.time()
         client.log(step, {"train/loss": loss, "train/perplexity": math.exp(loss),
-            "train/learning_rate": 1e-3, "train/grad_norm": 1 / step, "train/tokens": step * 4096,
-            "train/tokens_per_second": 9e4 + step})
+            "lr": 1e-3, "grad_norm": 1 / step, "tokens": step * 4096,
+            "tokens_per_second": 9e4 + step})
         print(json.dumps({"step": step, "at": at * 1000}), flush=True)
 """
 

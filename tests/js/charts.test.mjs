@@ -11,14 +11,25 @@ const line = (x, y, more = {}) => ({ id: "1", name: "run", x, y, dash: "solid", 
 
 test("related metrics of a run share a chart, in the order of the page", () => {
   const charts = chartsOfRun([
-    "mine/score", "train/grad_norm", "val/loss", "train/tokens", "train/loss", "val/perplexity",
+    "mine/score", "grad_norm", "val/loss", "tokens", "train/loss", "val/perplexity",
   ]);
-  assert.deepEqual(keys(charts), ["loss", "perplexity", "train/grad_norm", "mine/score"]);
+  assert.deepEqual(keys(charts), ["loss", "perplexity", "grad_norm", "mine/score"]);
   assert.deepEqual(charts[0].names, ["train/loss", "val/loss"]);
 });
 
+test("twins share a chart, and so do the shares of all sources", () => {
+  const charts = chartsOfRun([
+    "data/share/b", "val/accuracy", "rewards/rejected", "rewards/chosen", "train/accuracy", "data/share/a",
+  ]);
+  assert.deepEqual(charts, [
+    { key: "accuracy", names: ["train/accuracy", "val/accuracy"] },
+    { key: "rewards", names: ["rewards/chosen", "rewards/rejected"] },
+    { key: "data/share", names: ["data/share/a", "data/share/b"] },
+  ]);
+});
+
 test("a comparison has one chart a metric, and none for the token count", () => {
-  const charts = chartsOfComparison(["val/loss", "train/loss", "train/loss", "train/tokens"]);
+  const charts = chartsOfComparison(["val/loss", "train/loss", "train/loss", "tokens"]);
   assert.deepEqual(keys(charts), ["train/loss", "val/loss"]);
 });
 

@@ -14,7 +14,7 @@ stream.feedSnapshot({
     times: [1000, 1010, 1025, 1100],
     series: {
       "train/loss": [4, 3, 2, 1],
-      "train/tokens": [100, null, 300, null],
+      "tokens": [100, null, 300, null],
       "val/loss": [null, 5, null, 6],
     },
   },

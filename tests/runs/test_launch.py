@@ -9,8 +9,8 @@ from llmhub.recipes.models import RecipeVersion
 from llmhub.recipes.scales import Scale
 from llmhub.runs import launch
 from llmhub.runs.launch import Plan
-from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.models import Run, Worker
+from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 from tests.accounts.racing import at_once
 from tests.factories import (

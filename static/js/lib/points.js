@@ -1,6 +1,6 @@
 // From points to what a chart draws: the choice of the x-axis, and fewer points without losing a spike.
 
-export const TOKENS = "train/tokens";
+export const TOKENS = "tokens";
 export const AXES = ["step", "tokens", "time"];
 
 // {x, y} of a metric; `time` in seconds since the run's first point. Null where it cannot be drawn.
