@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ class SampleFile:
         self._path, self._hub = path, hub
         self._sent = 0  # bytes
 
-    def send(self) -> None:
-        """All whole lines that are there."""
-        while chunk := self._chunk():
+    def send(self, to_the_end: bool = False) -> None:
+        """Whole lines, a chunk of them at once: heartbeats go first."""
+        for _ in range(sys.maxsize if to_the_end else 1):
+            chunk = self._chunk()
+            if not chunk:
+                return
             lines = chunk.splitlines()
             for first in range(0, len(lines), AT_ONCE):
                 self._deliver(

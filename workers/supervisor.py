@@ -141,7 +141,7 @@ class Supervisor:
         for part in (
             self.send_rest_of_log,
             self.checkpoints.send,
-            self.samples.send,
+            self.send_rest_of_samples,
             self.send_journal,
         ):
             self.insist(part)
@@ -160,6 +160,9 @@ class Supervisor:
 
     def send_rest_of_log(self) -> None:
         self.log.send(to_the_end=True)
+
+    def send_rest_of_samples(self) -> None:
+        self.samples.send(to_the_end=True)
 
     def send_journal(self) -> None:
         if self.place.journal.is_dir() and not self.flush_journal():

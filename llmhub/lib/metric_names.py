@@ -7,7 +7,7 @@ groups curves on a page. Scripts may log names of their own beside these.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmhub.lib.i18n import gettext_noop as _
 
@@ -21,6 +21,8 @@ class Metric:
     unit: str = ""
     # What it is and how to read it.
     help: str = ""
+    # Measured on the validation data, with the title of what it is the twin of.
+    is_twin: bool = False
 
 
 TRAIN_LOSS = Metric(
@@ -227,7 +229,7 @@ KNOWN = {
         VAL_NATS_PER_CHAR,
         *_ALSO_VALIDATED,
         *(
-            Metric(val(metric.name), metric.title, metric.unit, metric.help)
+            replace(metric, name=val(metric.name), is_twin=True)
             for metric in _ALSO_VALIDATED
         ),
         PPO_REWARD,

@@ -14,15 +14,17 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
-from pydantic import BaseModel, ConfigDict, Field
 
 from llmhub.accounts import access
+from llmhub.accounts.middleware import enter
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.metrics import ingest, logs, query, samples
+from llmhub.metrics.models import Sample
 from llmhub.metrics.wire import Value
+from llmhub.runs.inputs import WRITES
 from llmhub.runs.live import run_topic
-from llmhub.runs.machine_api import authenticate, machine_view, stale, unauthorized
+from llmhub.runs.machine_api import authenticate, stale, unauthorized
 from llmhub.runs.models import Attempt, Run
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -42,6 +44,18 @@ class PointsBody(msgspec.Struct, forbid_unknown_fields=True):
 class LogBody(msgspec.Struct, forbid_unknown_fields=True):
     offset: Whole
     text: Annotated[str, msgspec.Meta(max_length=logs.MAX_CHUNK_BYTES)]
+
+
+class SampleBody(msgspec.Struct, forbid_unknown_fields=True):
+    step: Whole
+    index: Annotated[int, msgspec.Meta(ge=0, lt=1_000)]
+    prompt: str
+    text: str
+    decoding: Annotated[str, msgspec.Meta(max_length=20, pattern="^[a-z_]*$")]
+
+
+class SamplesBody(msgspec.Struct, forbid_unknown_fields=True):
+    samples: Annotated[list[SampleBody], msgspec.Meta(max_length=200)]
 
 
 def _error(message: str, status: int) -> JsonResponse:
@@ -69,6 +83,15 @@ def add_log(request: HttpRequest, attempt_id: int) -> JsonResponse:
     if attempt is None or attempt.pk != attempt_id:
         return unauthorized()
     return _taken(request, partial(_add_log, attempt))
+
+
+@csrf_exempt
+@require_POST
+def add_samples(request: HttpRequest, attempt_id: int) -> JsonResponse:
+    attempt = authenticate(request)
+    if attempt is None or attempt.pk != attempt_id:
+        return unauthorized()
+    return _taken(request, partial(_add_samples, attempt))
 
 
 def _taken(request: HttpRequest, take: Callable[[bytes], JsonResponse]) -> JsonResponse:
@@ -99,6 +122,12 @@ def _add_log(attempt: Attempt, raw: bytes) -> JsonResponse:
     return JsonResponse({"end": end})
 
 
+def _add_samples(attempt: Attempt, raw: bytes) -> JsonResponse:
+    body = msgspec.convert(json.loads(raw), type=SamplesBody)
+    told = [Sample(**msgspec.structs.asdict(one)) for one in body.samples]
+    return JsonResponse({}) if samples.record(attempt, told) else stale()
+
+
 @require_safe
 @login_required
 @never_cache
@@ -124,28 +153,24 @@ def run_log(request: HubRequest, run_id: int) -> HttpResponse:
     return _json(logs.window(run, number, before, after))
 
 
-class SamplesBody(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    samples: Annotated[list[samples.Told], Field(max_length=200)]
-
-
-@machine_view(SamplesBody, max_bytes=MAX_BODY_BYTES)
-def add_samples(attempt: Attempt, body: SamplesBody) -> JsonResponse:
-    return JsonResponse({}) if samples.record(attempt, body.samples) else stale()
-
-
 @require_safe
 @login_required
 @never_cache
 def run_samples(request: HubRequest, run_id: int) -> HttpResponse:
-    """A part of the run's page."""
+    """A part of the run's page, or a page of its own."""
     run = access.get(request.user, Run.objects.all(), pk=run_id)
-    shown = samples.shown(
-        run, whole(request.GET.get("prompt", "")), whole(request.GET.get("before", ""))
-    )
-    context = {"run": run, "shown": shown, "topic": run_topic(run.pk)}
-    return render(request, "runs/_samples.html", context)
+    index, up_to = (whole(request.GET.get(name, "")) for name in ("prompt", "step"))
+    shown = samples.shown(run, index, up_to)
+    context = {
+        "run": run,
+        "shown": shown,
+        "topic": run_topic(run.pk),
+        "writes": run.objective in WRITES,
+    }
+    if request.htmx:
+        return render(request, "runs/_samples.html", context)
+    enter(request, run.project_id)
+    return render(request, "runs/samples.html", context)
 
 
 def _whole(request: HttpRequest, name: str) -> int | None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from llmhub.accounts import access
 from llmhub.accounts.models import Role, User
 from llmhub.lib import metric_names
+from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
 from llmhub.recipes.estimate import micro_batches_per_step
 from llmhub.runs import causes, inputs
@@ -139,18 +140,22 @@ def figures(run: Run) -> list[dict[str, Any]]:
 def metric_titles() -> dict[str, dict[str, str]]:
     """What charts are called; those of several metrics share the unit of their metrics."""
     known = {
-        name: titled(_(metric.title), metric.unit, metric.help)
-        for name, metric in metric_names.KNOWN.items()
+        name: titled(title_of(metric), metric) for name, metric in metric_names.KNOWN.items()
     }
-    shared = {key: titled(_(title), of.unit, of.help) for key, (title, of) in SHARED.items()}
-    return known | shared
+    return known | {key: titled(_(title), of) for key, (title, of) in SHARED.items()}
 
 
-def titled(title: str, unit: str, text: str) -> dict[str, str]:
+def title_of(metric: Metric) -> str:
+    if not metric.is_twin:
+        return _(metric.title)
+    return _("%(metric)s, validation") % {"metric": _(metric.title)}
+
+
+def titled(title: str, metric: Metric) -> dict[str, str]:
     return {
         "title": title,
-        "unit": _(unit) if unit else "",
-        "help": _(text) if text else "",
+        "unit": _(metric.unit) if metric.unit else "",
+        "help": _(metric.help) if metric.help else "",
     }
 
 

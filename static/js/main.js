@@ -3,7 +3,7 @@ import "./elements/copy-button.js";
 import "./elements/theme-toggle.js";
 import { relativeTime } from "./lib/format.js";
 
-const openMenus = () => document.querySelectorAll("details.menu[open]");
+const openMenus = () => document.querySelectorAll("details:is(.menu, .hint)[open]");
 
 document.addEventListener("click", (event) => {
   for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;

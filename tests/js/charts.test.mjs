@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeAxis } from "../../static/js/lib/axes.js";
-import { chartsOfComparison, chartsOfRun } from "../../static/js/lib/charts.js";
+import {
+  chartsOfComparison, chartsOfRun, described, grouped, oddCount,
+} from "../../static/js/lib/charts.js";
 import { worst } from "../../static/js/lib/connection.js";
 import { secondsLeft } from "../../static/js/lib/eta.js";
 import { escaped, lineTrace, oddStretches, oddTrace } from "../../static/js/lib/traces.js";
@@ -22,15 +24,55 @@ test("twins share a chart, and so do the shares of all sources", () => {
     "data/share/b", "val/accuracy", "rewards/rejected", "rewards/chosen", "train/accuracy", "data/share/a",
   ]);
   assert.deepEqual(charts, [
-    { key: "accuracy", names: ["train/accuracy", "val/accuracy"] },
-    { key: "rewards", names: ["rewards/chosen", "rewards/rejected"] },
-    { key: "data/share", names: ["data/share/a", "data/share/b"] },
+    { key: "accuracy", group: "objective", names: ["train/accuracy", "val/accuracy"] },
+    { key: "rewards", group: "objective", names: ["rewards/chosen", "rewards/rejected"] },
+    { key: "data/share", group: "data", names: ["data/share/a", "data/share/b"] },
   ]);
 });
 
-test("a comparison has one chart a metric, and none for the token count", () => {
-  const charts = chartsOfComparison(["val/loss", "train/loss", "train/loss", "tokens"]);
-  assert.deepEqual(keys(charts), ["train/loss", "val/loss"]);
+test("a source that gives everything is not drawn", () => {
+  assert.deepEqual(chartsOfRun(["data/share/a"]), []);
+});
+
+test("losses come first, then what the objective is about, then how it went", () => {
+  const charts = chartsOfRun([
+    "mine/b", "memory/peak", "lr", "ppo/reward", "data/share/a", "data/share/b", "ppo/kl", "grad_norm",
+    "mine/a", "tokens_per_second", "train/loss", "ppo/policy_loss", "tokens",
+  ]);
+  assert.deepEqual(grouped(charts).map(({ group, keys }) => [group, ...keys]), [
+    ["loss", "loss", "ppo/policy_loss"],
+    ["objective", "ppo/reward", "ppo/kl"],
+    ["optimizer", "lr", "grad_norm"],
+    ["speed", "tokens_per_second", "memory/peak"],
+    ["data", "data/share"],
+    ["other", "mine/a", "mine/b"],
+  ]);
+});
+
+test("a comparison has one chart a metric, in the same order, and none for the token count", () => {
+  const charts = chartsOfComparison([
+    "mine", "data/share/a", "lr", "val/loss", "train/loss", "train/loss", "tokens",
+  ]);
+  assert.deepEqual(keys(charts), ["train/loss", "val/loss", "lr", "data/share/a", "mine"]);
+});
+
+test("a metric that nobody knows is called by its name, a source by its own", () => {
+  const titles = {
+    lr: { title: "Learning rate", unit: "", help: "h" },
+    "data/share": { title: "Shares", unit: "", help: "s" },
+  };
+  assert.equal(described(titles, "lr").title, "Learning rate");
+  assert.deepEqual(described(titles, "mine/x"), { title: "mine/x", unit: "", help: "" });
+  assert.deepEqual(described(titles, "data/share/books"), {
+    title: "Share of books", unit: "", help: "s",
+  });
+});
+
+test("values that are not finite are counted, those of thinned curves at least", () => {
+  const y = Float64Array.of(1, NaN, NaN, -Infinity);
+  assert.equal(oddCount([{ y: Float64Array.of(1, 2) }]), "");
+  assert.equal(oddCount([{ y }, { y: Float64Array.of(NaN) }]), "4 values are not finite");
+  assert.equal(oddCount([{ y, stream: { thinned: true } }]), "at least 3 values are not finite");
 });
 
 test("time is told in the largest unit that fits", () => {

@@ -182,7 +182,7 @@ def test_the_page_takes_a_constant_number_of_queries(member, atlas, django_asser
     run = make_run(atlas)
     for number in range(1, 6):
         make_attempt(run, number=number, worker=Worker.objects.create(name=f"box {number}"))
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(16):
         show(member, run)
 
 

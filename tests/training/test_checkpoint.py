@@ -11,14 +11,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llmhub.lib import manifest
 from tests.training import small
 from tests.training.small import Place, Recorder
-from workers.data.tokens import tokenizer
 from workers.training import models, optimizer
 from workers.training.checkpoint import Checkpoints, Parts, load, newest_intact
 from workers.training.errors import BadCheckpoint
+from workers.training.models.trained import Trained
 from workers.training.progress import Progress
+from workers.training.world import World
 
 
-def damage(checkpoint: Path, name: str = "optimizer.pt") -> None:
+def damage(checkpoint: Path, name: str = "optimizer.safetensors") -> None:
     """One bit."""
     content = bytearray((checkpoint / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -61,10 +62,10 @@ def parts(place: Place) -> Parts:
     return Parts(
         spec=spec,
         data=[place.text.sha256],
-        model=model,
+        trained=Trained(model, model, save_tokenizer=lambda place: None),
         optimizer=optimizer.build(model, spec.training),
-        tokenizer=tokenizer.build("bytes", 300, special_tokens=[], texts=[]),
         progress=Progress(),
+        world=World(),
     )
 
 
@@ -107,7 +108,7 @@ def test_leftovers_of_a_killed_trainer_are_swept(place: Place, parts: Parts):
     assert [path.name for path in place.checkpoints.iterdir()] == ["step-1"]
 
 
-@pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors", "manifest.json"])
+@pytest.mark.parametrize("name", ["optimizer.safetensors", "model.safetensors", "manifest.json"])
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     name: str, place: Place, parts: Parts
 ):
@@ -149,7 +150,26 @@ def test_another_model_or_other_data_are_not_continued(place: Place, parts: Part
 def test_loading_never_runs_code(place: Place, parts: Parts):
     """A pickle that calls a function is refused, whoever wrote it into the checkpoint."""
     save(Checkpoints(place.checkpoints, keep=3), parts, {1: None})
-    torch.save({"state": print}, place.checkpoints / "step-1" / "optimizer.pt")
+    torch.save([{"python": print}], place.checkpoints / "step-1" / "rng.pt")
 
     with pytest.raises(pickle.UnpicklingError, match="print"):
+        load(place.checkpoints / "step-1", parts)
+
+
+def test_pinned_ones_are_kept(place: Place, parts: Parts):
+    pinned = place.root / "pinned.json"
+    pinned.write_text("[1, 99]")
+    checkpoints = Checkpoints(place.checkpoints, keep=1, pinned=pinned)
+
+    assert save(checkpoints, parts, {1: None, 2: None, 3: None}) == [1, 3]
+    pinned.write_text("not json")
+    assert save(checkpoints, parts, {4: None}) == [4]
+
+
+def test_one_of_another_release_says_so(place: Place, parts: Parts):
+    save(Checkpoints(place.checkpoints, keep=3), parts, {1: None})
+    state = place.checkpoints / "step-1" / "state.json"
+    state.write_text(state.read_text().replace('"format": 2', '"format": 1'))
+
+    with pytest.raises(BadCheckpoint, match="another release"):
         load(place.checkpoints / "step-1", parts)

@@ -9,6 +9,7 @@ from llmhub.lib import metric_names as names
 from tests.training.objectives.toys import Bigram
 from workers.training.evaluate import evaluate, perplexity
 from workers.training.objectives.pretrain import Pretrain
+from workers.training.world import World
 
 
 def test_sums_are_divided_once():
@@ -18,9 +19,10 @@ def test_sums_are_divided_once():
     table[1] = torch.tensor([0.0, 0.0, -math.inf, -math.inf])
     batches = [{"tokens": torch.tensor([[0, 0, 0, 0]])}, {"tokens": torch.tensor([[1, 0]])}]
 
-    result = evaluate(Bigram(table), Pretrain(), batches, characters=14)
+    result = evaluate(Bigram(table), Pretrain(), batches, characters=14, world=World())
 
-    assert result.tokens == 4
+    assert result is not None
+    assert result.weight == 4
     assert result.metrics() == {
         names.VAL_LOSS.name: pytest.approx(1.75 * math.log(2)),
         names.VAL_PERPLEXITY.name: pytest.approx(2**1.75),
@@ -31,7 +33,7 @@ def test_sums_are_divided_once():
 def test_it_leaves_the_model_as_it_was():
     model = Bigram(torch.zeros(4, 4)).train()
 
-    evaluate(model, Pretrain(), [{"tokens": torch.tensor([[0, 1]])}], characters=1)
+    evaluate(model, Pretrain(), [{"tokens": torch.tensor([[0, 1]])}], 1, World())
 
     assert model.training
     assert model.table.grad is None
@@ -40,3 +42,7 @@ def test_it_leaves_the_model_as_it_was():
 def test_perplexity_of_a_diverged_loss_is_infinite():
     assert perplexity(1e4) == math.inf
     assert math.isnan(perplexity(math.nan))
+
+
+def test_without_data_there_is_nothing_to_say():
+    assert evaluate(Bigram(torch.zeros(4, 4)), Pretrain(), [], 0, World()) is None

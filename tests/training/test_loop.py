@@ -11,6 +11,8 @@ from llmhub.lib import metric_names as names
 from tests.training import small
 from tests.training.small import Place, Recorder
 from workers.training.errors import NotANumber
+from workers.training.objectives import Loss
+from workers.training.objectives.pretrain import Pretrain
 from workers.training.schedule import learning_rate
 from workers.training.want import Want
 
@@ -97,9 +99,34 @@ def test_a_loss_that_is_no_number_is_shown_and_ends_the_training(place: Place):
     with torch.no_grad():
         next(trainer.model.parameters())[:] = math.inf
 
-    with pytest.raises(NotANumber, match=r"Step 3: the loss is nan .* Lower the learning rate"):
+    with pytest.raises(NotANumber, match=r"Steps 3 to 5: the loss is nan .* Lower the learning"):
         trainer.train()
 
-    assert math.isnan(recorder.series(names.TRAIN_LOSS.name)[3])
-    assert trainer.progress.step == 2
-    assert list(manifest.steps(place.checkpoints)) == [2]
+    losses = recorder.series(names.TRAIN_LOSS.name)
+    assert [math.isnan(losses[step]) for step in (2, 3, 4, 5)] == [False, True, True, True]
+    assert max(manifest.steps(place.checkpoints)) <= 3
+
+
+def test_a_step_without_a_number_changes_nothing_and_the_next_one_goes_on(place: Place):
+    """Its loss is shown; a run that finds its way back is not ended."""
+    spec = small.spec(runtime__not_finite_steps=2)
+    trainer = place.trainer(spec, recorder := Recorder())
+    loss, seen = trainer.objective.loss, []
+
+    class Broken(Pretrain):
+        def loss(self, model, batch):
+            found = loss(model, batch)
+            if trainer.progress.step == 2 and model.training:
+                seen.append([p.clone() for p in model.parameters()])
+                return Loss(found.total * math.nan)
+            if trainer.progress.step == 3 and model.training:
+                seen.append([p.clone() for p in model.parameters()])
+            return found
+
+    trainer.objective = Broken()
+    assert trainer.train() is Want.RUN
+
+    losses = recorder.series(names.TRAIN_LOSS.name)
+    assert [step for step, value in losses.items() if math.isnan(value)] == [3]
+    before, after = seen[0], seen[-1]
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))

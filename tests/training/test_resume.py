@@ -27,9 +27,9 @@ def assert_same_end(first: Place, second: Place, step: int) -> None:
     weights = [load_file(end / "model.safetensors") for end in ends]
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    moments = [torch.load(end / "optimizer.pt", weights_only=True)["state"] for end in ends]
-    for index, state in moments[0].items():
-        assert all(torch.equal(value, moments[1][index][name]) for name, value in state.items())
+    moments = [load_file(end / "optimizer.safetensors") for end in ends]
+    assert moments[0].keys() == moments[1].keys()
+    assert all(torch.equal(moments[0][name], moments[1][name]) for name in moments[0])
 
 
 def measured(*recorders: Recorder) -> dict[str, dict[int, float]]:

@@ -60,7 +60,10 @@ def test_a_run_reports_to_the_hub_and_leaves_its_result(
 
     assert run.main([str(attempt.path)]) == 0
 
-    assert result(attempt) == {"outcome": "succeeded", "cause": "", "message": "", "step": 6}
+    ended = result(attempt)
+    used = ended.pop("used")
+    assert ended == {"outcome": "succeeded", "cause": "", "message": "", "step": 6}
+    assert (used["tokens"], used["seconds"] > 0, used["peak_bytes"] > 0) == (6 * 8 * 16, True, True)
     assert a_hub.tokens == {"Bearer secret"}
     assert list(a_hub.series("train/loss")) == [1, 2, 3, 4, 5, 6]
     assert list(a_hub.series("val/nats_per_char")) == [0, 2, 4, 6]
@@ -68,7 +71,13 @@ def test_a_run_reports_to_the_hub_and_leaves_its_result(
     assert (progress["step"], progress["tokens"]) == (6, 6 * 8 * 16)
     assert list(manifest.steps(attempt.checkpoints)) == [3, 6]
     log = capsys.readouterr().out
-    for part in ("gpt2 with", "characters", "step 6/6  loss", "validation at step 0", "step-6"):
+    for part in (
+        "GPT2LMHeadModel with",
+        "characters",
+        "step 6/6  loss",
+        "validation at step 0",
+        "step-6",
+    ):
         assert part in log
 
 
@@ -77,7 +86,8 @@ def test_a_wish_in_the_want_file_is_heard(place: Place, a_hub: Hub):
     attempt.want.write_text("pause")
 
     assert run.main([str(attempt.path)]) == 0
-    assert result(attempt) == {"outcome": "paused", "cause": "", "message": "", "step": 0}
+    ended = result(attempt)
+    assert (ended["outcome"], ended["cause"], ended["step"]) == ("paused", "", 0)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +157,9 @@ def test_a_crash_leaves_a_result_and_a_traceback(
 
     assert run.main([str(attempt.path)]) == 1
 
-    assert result(attempt) == {
-        "outcome": "failed",
-        "cause": "crashed",
-        "message": "KeyError: 'data'",
-        "step": 0,
-    }
+    ended = result(attempt)
+    assert (ended["outcome"], ended["cause"]) == ("failed", "crashed")
+    assert (ended["message"], ended["step"]) == ("KeyError: 'data'", 0)
     assert "Traceback" in capsys.readouterr().out
 
 
@@ -172,7 +179,7 @@ def test_a_loss_that_is_no_number_reaches_the_hub(place: Place, a_hub: Hub):
 
     ended = result(attempt)
     assert (ended["outcome"], ended["cause"]) == ("failed", "not_a_number")
-    assert a_hub.series("train/loss")[ended["step"] + 1] in ("NaN", "Infinity")
+    assert a_hub.series("train/loss")[ended["step"]] in ("NaN", "Infinity")
 
 
 def test_sigterm_ends_at_a_steps_edge_with_a_checkpoint(place: Place, a_hub: Hub):

@@ -13,7 +13,9 @@ def rates(**changes: Any) -> list[float]:
     training = small.spec(
         **{f"training__{name}": value for name, value in changes.items()}
     ).training
-    return [learning_rate(training, step) for step in range(training.max_steps + 1)]
+    return [
+        learning_rate(training, step, training.max_steps) for step in range(training.max_steps + 1)
+    ]
 
 
 def test_warm_up_rises_in_equal_parts_and_cosine_falls_to_the_end():
@@ -35,3 +37,8 @@ def test_without_warm_up_the_first_update_has_the_peak():
 
 def test_a_warm_up_as_long_as_the_run_never_falls():
     assert rates(warmup_steps=4, max_steps=4) == pytest.approx([0.25, 0.5, 0.75, 1, 1])
+
+
+def test_a_warm_up_may_be_a_share_of_all_steps():
+    """A third of 6 is 2."""
+    assert rates(warmup_steps=0, warmup_ratio=1 / 3) == rates(warmup_steps=2)

@@ -7,6 +7,7 @@ A line is a verb and its argument; the same files are written as by the trainer 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -31,6 +32,12 @@ def save(place: AttemptDir, step: str) -> None:
     (aside / "model").write_text(step)
     manifest.write(aside, step=int(step), val_loss=1.5)
     aside.rename(place.checkpoints / f"step-{step}")
+
+
+def sample(place: AttemptDir, step: str) -> None:
+    said = {"step": int(step), "index": 0, "prompt": "p", "text": "é\ud800", "decoding": "greedy"}
+    with place.samples.open("a") as file:
+        file.write(json.dumps(said) + "\n")
 
 
 def await_want(place: AttemptDir, want: str) -> None:
@@ -85,6 +92,7 @@ VERBS = {
     for verb in (
         work,
         save,
+        sample,
         await_want,
         end,
         fail,

@@ -19,7 +19,7 @@ def log_of(attempt):
 
 
 def test_a_run_that_trains_to_its_end_succeeds_and_the_hub_has_everything(case):
-    case.script("work 1", "save 1", "work 3", "end succeeded")
+    case.script("work 1", "save 1", "sample 1", "work 3", "sample 3", "end succeeded")
 
     case.finish()
 
@@ -29,6 +29,8 @@ def test_a_run_that_trains_to_its_end_succeeds_and_the_hub_has_everything(case):
     checkpoint = Checkpoint.objects.get()
     assert (checkpoint.step, checkpoint.val_loss) == (1, 1.5)
     assert checkpoint.path == str(case.place.checkpoints / "step-1")
+    written = case.run.samples.order_by("step").values_list("step", "text")
+    assert [*written] == [(1, "é?"), (3, "é?")]
     assert json.loads(case.place.finished.read_text())["outcome"] == "succeeded"
 
 

@@ -1,6 +1,8 @@
 """Metrics of the trainer that are no part of a loss lose their prefix, also in what is kept."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import migrations
+from django.db.models import CharField, F, Func, Value
 
 NEW_NAMES = {
     "train/learning_rate": "lr",
@@ -14,14 +16,23 @@ def rename(apps, names):
     Series = apps.get_model("metrics", "Series")
     Batch = apps.get_model("metrics", "Batch")
     for old, new in names.items():
-        # A script of one's own may have logged both.
-        taken = Series.objects.filter(name=new).values("run")
-        Series.objects.filter(name=old).exclude(run__in=taken).update(name=new)
-    for batch in Batch.objects.filter(names__overlap=list(names)).only("names").iterator():
-        renamed = [names.get(name, name) for name in batch.names]
-        if len(set(renamed)) == len(renamed):
-            batch.names = renamed
-            batch.save(update_fields=["names"])
+        # A script of one's own may have logged both: two curves of one name would be one too few.
+        has_both = Series.objects.filter(name=new).values("run")
+        Batch.objects.filter(names__contains=[old]).exclude(run__in=has_both).update(
+            names=replaced(old, new)
+        )
+        Series.objects.filter(name=old).exclude(run__in=has_both).update(name=new)
+
+
+def replaced(old, new):
+    text = CharField(max_length=200)
+    return Func(
+        F("names"),
+        Value(old, text),
+        Value(new, text),
+        function="array_replace",
+        output_field=ArrayField(text),
+    )
 
 
 def forwards(apps, schema_editor):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from tokenizers import Tokenizer, models
 
 from workers.data.tokens.token_files import Part
 from workers.data.tokens.tokenized import Tokenized
-from workers.training.data import TextWindows
+from workers.training.data.windows import Source, TextWindows
 from workers.training.errors import BadData
+from workers.training.world import World
 
 
 def windows(training: int = 1_000, validation: int = 30, **changes: Any) -> TextWindows:
@@ -29,22 +31,28 @@ def windows(training: int = 1_000, validation: int = 30, **changes: Any) -> Text
         "context": 4,
         "micro_batch": 2,
         "accumulation": 3,
+        "total_steps": 100,
         "validation_sequences": 200,
         "seed": 7,
     }
-    return TextWindows(text, **(values | changes))
+    return TextWindows([Source("text", text)], **(values | changes))
 
 
 def counting(tokens: int) -> Part:
     return Part(np.arange(tokens, dtype=np.uint16), starts=np.array([0, tokens]))
 
 
+def of_step(source: TextWindows, step: int) -> list[dict[str, torch.Tensor]]:
+    (batches,) = source.updates(step)
+    return batches
+
+
 def starts(source: TextWindows, step: int) -> list[int]:
-    return torch.cat([b["tokens"] for b in source.micro_batches(step)])[:, 0].tolist()
+    return torch.cat([b["tokens"] for b in of_step(source, step)])[:, 0].tolist()
 
 
 def test_a_step_has_its_micro_batches_of_whole_windows():
-    batches = [batch["tokens"] for batch in windows().micro_batches(0)]
+    batches = [batch["tokens"] for batch in of_step(windows(), 0)]
 
     assert [batch.shape for batch in batches] == [(2, 5)] * 3
     assert all((batch.diff() == 1).all() for batch in batches)
@@ -95,5 +103,59 @@ def test_devices_of_any_size_validate_on_the_same_windows():
     ("lengths", "part"), [((4, 30), "training part"), ((30, 4), "validation part")]
 )
 def test_a_text_shorter_than_a_window_says_what_to_change(lengths, part: str):
-    with pytest.raises(BadData, match=f"{part} of the text has 4 tokens .* takes 5: take a longer"):
+    with pytest.raises(BadData, match=f"{part} of “text” has 4 tokens .* takes 5: take a longer"):
         windows(*lengths)
+
+
+def two_texts(**changes: Any) -> TextWindows:
+    """The second counts from 5,000 on."""
+    first, second = windows().sources[0], windows().sources[0]
+    far = replace(
+        second.text,
+        training=Part(np.arange(5_000, 6_000, dtype=np.uint16), np.array([0, 1_000])),
+    )
+    values: dict[str, Any] = {
+        "context": 4,
+        "micro_batch": 2,
+        "accumulation": 3,
+        "total_steps": 100,
+        "validation_sequences": 6,
+        "seed": 7,
+    }
+    sources = [Source("near", first.text, 0.75), Source("far", far, 0.25)]
+    return TextWindows(sources, **(values | changes))
+
+
+def test_every_source_has_its_share_after_any_number_of_steps():
+    source = two_texts()
+    found = [start >= 5_000 for step in range(50) for start in starts(source, step)]
+
+    for rows in range(1, len(found)):
+        assert abs(sum(found[:rows]) - rows / 4) <= 6
+    assert source.measured() == {"data/share/near": 0.75, "data/share/far": 0.25}
+
+
+def test_a_share_is_right_at_once_after_going_on_in_the_middle():
+    walked, resumed = two_texts(), two_texts()
+    for step in range(8):
+        starts(walked, step)
+    starts(resumed, 7)
+
+    assert resumed.measured() == walked.measured()
+
+
+@pytest.mark.parametrize("make", [windows, two_texts])
+def test_processes_share_a_step_out(make: Any):
+    whole = of_step(make(accumulation=4), 5)
+    parts = [of_step(make(accumulation=2, world=World(rank, 2)), 5) for rank in (0, 1)]
+
+    together = [batch["tokens"] for pair in zip(*parts, strict=True) for batch in pair]
+    assert all(torch.equal(mine, one["tokens"]) for mine, one in zip(together, whole, strict=True))
+
+
+def test_processes_share_the_validation_out():
+    whole = torch.cat([batch["tokens"] for batch in two_texts().validation()])
+    parts = [list(two_texts(world=World(rank, 2)).validation()) for rank in (0, 1)]
+
+    together = torch.cat([batch["tokens"] for part in parts for batch in part])
+    assert sorted(together.tolist()) == sorted(whole.tolist())
