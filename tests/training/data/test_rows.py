@@ -84,12 +84,12 @@ class TestExamples:
 
     def test_nothing_left_says_what_to_change(self):
         short = Examples(EXAMPLES, longest=1)
-        with pytest.raises(BadData, match="of 3 rows 3 are cut and 3 left out.*longer sequences"):
+        with pytest.raises(BadData, match=r"of 3 rows 3 are cut and 3 left out.*longer sequences"):
             ExampleBatches([Source("a", 1.0, short, short)], plan())
 
     def test_nothing_for_validation_says_what_to_change(self):
         rows, none = Examples(EXAMPLES, 8), Examples(part(), 8)
-        with pytest.raises(BadData, match="“a” for validation.*Raise the validation share"):
+        with pytest.raises(BadData, match=r"“a” for validation.*Raise the validation share"):
             ExampleBatches([Source("a", 1.0, rows, none)], plan())
 
 
