@@ -228,10 +228,7 @@ KNOWN = {
         VAL_PERPLEXITY,
         VAL_NATS_PER_CHAR,
         *_ALSO_VALIDATED,
-        *(
-            replace(metric, name=val(metric.name), is_twin=True)
-            for metric in _ALSO_VALIDATED
-        ),
+        *(replace(metric, name=val(metric.name), is_twin=True) for metric in _ALSO_VALIDATED),
         PPO_REWARD,
         PPO_REWARD_SPREAD,
         PPO_KL,

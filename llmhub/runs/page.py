@@ -139,9 +139,7 @@ def figures(run: Run) -> list[dict[str, Any]]:
 
 def metric_titles() -> dict[str, dict[str, str]]:
     """What charts are called; those of several metrics share the unit of their metrics."""
-    known = {
-        name: titled(title_of(metric), metric) for name, metric in metric_names.KNOWN.items()
-    }
+    known = {name: titled(title_of(metric), metric) for name, metric in metric_names.KNOWN.items()}
     return known | {key: titled(_(title), of) for key, (title, of) in SHARED.items()}
 
 
