@@ -97,10 +97,11 @@ def waits_for(run: Run) -> list[Run]:
 def batch_rows(run: Run) -> list[tuple[str, int]]:
     """How the batch comes about: what “auto” and a batch in tokens were resolved to."""
     spec = specs.parse(run.config)
-    training, processes = spec.training, spec.runtime.processes
+    processes = spec.runtime.processes
     if isinstance(spec, specs.PretrainSpec):
+        training = spec.training
         context = spec.model.context_length
-        accumulation = micro_batches_per_step(spec.training, context, processes)
+        accumulation = micro_batches_per_step(training, context, processes)
         sequences = accumulation * training.micro_batch_size * processes
         return [
             (_("Sequences of a micro-batch"), training.micro_batch_size),
@@ -109,13 +110,17 @@ def batch_rows(run: Run) -> list[tuple[str, int]]:
             (_("Sequences per step"), sequences),
             (_("Tokens per step"), sequences * context),
         ]
-    of_update = getattr(training, "mini_batch_size", training.batch_size)
+    return rows_of_batch(spec.training, processes)
+
+
+def rows_of_batch(
+    training: specs.FineTuning | specs.PPOTraining, processes: int
+) -> list[tuple[str, int]]:
+    of_update: int = getattr(training, "mini_batch_size", training.batch_size)
+    at_once = training.micro_batch_size
     return [
-        (_("Rows of a micro-batch"), training.micro_batch_size),
-        (
-            _("Micro-batches per update and process"),
-            of_update // (training.micro_batch_size * processes),
-        ),
+        (_("Rows of a micro-batch"), at_once),
+        (_("Micro-batches per update and process"), of_update // (at_once * processes)),
         (_("Processes"), processes),
         (_("Rows per update"), of_update),
         (_("Rows per step"), training.batch_size),

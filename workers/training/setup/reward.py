@@ -22,7 +22,7 @@ def assemble(context: Context[RewardSpec]) -> Assembly:
     alignment.without_dropout(scorer)
     exported: PreTrainedModel | PeftModel = scorer.classifier
     if spec.lora.rank:
-        exported = lora.add_adapters(exported, spec.lora)
+        exported = lora.add_adapters(scorer.classifier, spec.lora)
     longest = spec.training.max_seq_length
     rows = alignment.sources(context, start, lambda part, kind: Pairs(part, longest))
     batches = PairBatches(rows, alignment.plan_of(context))

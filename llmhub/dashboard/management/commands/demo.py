@@ -15,8 +15,9 @@ from llmhub.accounts.models import Project, Role, User
 from llmhub.datasets.models import DatasetVersion, Kind
 from llmhub.recipes.models import RecipeVersion
 from llmhub.recipes.scales import Scale
-from llmhub.runs.launch import LaunchRefused, launch
+from llmhub.runs.launch import launch
 from llmhub.runs.models import Run, Worker
+from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 
 LEARNING_RATES = (2e-3, 2e-4)
