@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from llmhub.accounts import access
 from llmhub.accounts.models import Role, User
+from llmhub.datasets.models import MixPart
 from llmhub.lib import metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
@@ -92,6 +93,13 @@ def waits_for(run: Run) -> list[Run]:
     if run.state != State.QUEUED:
         return []
     return [edge.source for edge in inputs.waited_for().filter(run=run).select_related("source")]
+
+
+def mix_parts(run: Run) -> list[MixPart]:
+    """Of the mix that it learns from, with the version that fills each slot."""
+    if run.mix_version is None:
+        return []
+    return list(run.mix_version.parts.select_related("dataset_version__dataset"))
 
 
 def batch_rows(run: Run) -> list[tuple[str, int]]:

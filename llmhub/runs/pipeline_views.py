@@ -16,6 +16,9 @@ from llmhub.runs import pipeline_page, pipelines
 from llmhub.runs.models import Pipeline
 from llmhub.runs.pipeline_forms import PipelineForm
 
+# The parts of the page of a pipeline that are fetched again, by their id in it.
+PARTS = {"pipeline-head": "runs/_pipeline_head.html", "pipeline": "runs/_pipeline.html"}
+
 
 @require_form_methods
 @project_required(Role.MEMBER)
@@ -33,10 +36,11 @@ def pipeline_new(request: HubRequest) -> HttpResponse:
 @require_safe
 @login_required
 def pipeline(request: HubRequest, pipeline_id: int) -> HttpResponse:
-    found = access.get(request.user, Pipeline.objects.select_related("project"), pk=pipeline_id)
+    found = access.get(request.user, Pipeline.objects.select_related("created_by"), pk=pipeline_id)
     context = pipeline_page.context(request.user, found)
-    if request.htmx:
-        return render(request, "runs/_pipeline.html", context)
+    part = PARTS.get(request.htmx.target or "")
+    if part:
+        return render(request, part, context)
     enter(request, found.project_id)
     return render(request, "runs/pipeline.html", context)
 

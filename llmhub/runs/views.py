@@ -16,7 +16,15 @@ from llmhub.accounts import access
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
-from llmhub.runs import checkpoints, lineage, page, pipeline_page, services, workers_page
+from llmhub.runs import (
+    checkpoints,
+    inputs,
+    lineage,
+    page,
+    pipeline_page,
+    services,
+    workers_page,
+)
 from llmhub.runs.models import Prediction, Run
 
 # The parts of the page that are fetched again when the run moves, by their id in it.
@@ -24,6 +32,7 @@ PARTS = {
     "run-head": "runs/_head.html",
     "run-checkpoints": "runs/_checkpoints.html",
     "run-attempts": "runs/_attempts.html",
+    "run-stages": "runs/_stages.html",
 }
 
 
@@ -31,7 +40,7 @@ PARTS = {
 @login_required
 def run(request: HubRequest, run_id: int) -> HttpResponse:
     found = access.get(request.user, page.runs(), pk=run_id)
-    context = page.context(request.user, found)
+    context = page.context(request.user, found) | pipeline_page.strip(found)
     part = PARTS.get(request.htmx.target or "")
     if part:
         return render(request, part, context)
@@ -41,7 +50,8 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
         "config": page.config_groups(found),
         "batch": page.batch_rows(found),
         "lineage": lineage.lineage(found),
-        "stages": pipeline_page.stages(found.pipeline) if found.pipeline else [],
+        "mix_parts": page.mix_parts(found),
+        "writes": found.objective in inputs.WRITES,
         "prediction": Prediction.objects.filter(run=found).first(),
     }
     return render(request, "runs/run.html", context)

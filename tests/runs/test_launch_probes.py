@@ -7,13 +7,16 @@ from llmhub.jobs.models import Dispatch
 from llmhub.recipes import shapes, specs
 from llmhub.recipes.content import load
 from llmhub.recipes.estimate import Device
+from llmhub.recipes.needed import Needed
+from llmhub.recipes.smoke import smoke
 from llmhub.runs import probes
 from llmhub.runs.models import Probe, Worker
-from llmhub.runs.probes import Needed
 from tests.accounts.racing import at_once
+from tests.bench.precompute_needs import measure, wanted
 
 SPECS = {content.slug: content.spec for content in load()}
-GPT2 = Needed(SPECS["gpt2-125m"], None)
+# Not one that comes with the hub.
+GPT2 = Needed(specs.override(SPECS["gpt2-125m"], {"model.n_layer": 10}), None)
 CPU, GPU = Device("cpu", "CPU", 2**34), Device("cuda", "H200", 141 * 2**30)
 
 
@@ -98,7 +101,10 @@ def test_pages_that_ask_at_once_ask_once():
 @pytest.mark.parametrize("slug", ["sft", "reward-model", "dpo", "rlhf-ppo"])
 def test_an_alignment_is_measured_by_the_shape_of_its_base_whatever_it_is_called(db, slug):
     spec = SPECS[slug]
-    here = Needed(spec, shapes.of(spec.model.base_model))
+    here = Needed(
+        specs.override(spec, {"training.micro_batch_size": 1, "runtime.precision": "fp32"}),
+        shapes.of("openai-community/gpt2"),
+    )
     elsewhere = changed(here, {"model.base_model": "owner/name", "training.learning_rate": 1e-4})
     first = probes.request(here, CPU)
     assert probes.request(elsewhere, CPU) == first
@@ -106,3 +112,18 @@ def test_an_alignment_is_measured_by_the_shape_of_its_base_whatever_it_is_called
     assert probes.request(smaller, CPU) != first
     adapted = changed(here, {"lora.rank": 8})
     assert probes.request(adapted, CPU) != first
+
+
+def test_the_recipes_that_come_with_the_hub_are_known_without_asking(db):
+    """Change a recipe or the probe: `python -m tests.bench.precompute_needs` makes them anew."""
+    for needed in wanted():
+        for device in (CPU, None):
+            found = probes.request(needed, device)
+            assert found.state == Probe.State.DONE, needed.spec
+            assert found.result["peak_bytes"] > 0
+    assert asked() == 0
+
+
+def test_what_was_precomputed_is_what_a_worker_would_measure(db):
+    smallest = Needed(smoke(SPECS["gpt2-125m"], None), None)
+    assert probes.known(smallest, CPU).result == measure(smallest)
