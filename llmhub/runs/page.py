@@ -16,7 +16,6 @@ from llmhub.datasets.models import MixPart
 from llmhub.lib import metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
-from llmhub.recipes.estimate import micro_batches_per_step
 from llmhub.runs import causes, inputs
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Checkpoint, Run
@@ -100,39 +99,6 @@ def mix_parts(run: Run) -> list[MixPart]:
     if run.mix_version is None:
         return []
     return list(run.mix_version.parts.select_related("dataset_version__dataset"))
-
-
-def batch_rows(run: Run) -> list[tuple[str, int]]:
-    """How the batch comes about: what “auto” and a batch in tokens were resolved to."""
-    spec = specs.parse(run.config)
-    processes = spec.runtime.processes
-    if isinstance(spec, specs.PretrainSpec):
-        training = spec.training
-        context = spec.model.context_length
-        accumulation = micro_batches_per_step(training, context, processes)
-        sequences = accumulation * training.micro_batch_size * processes
-        return [
-            (_("Sequences of a micro-batch"), training.micro_batch_size),
-            (_("Micro-batches per step and process"), accumulation),
-            (_("Processes"), processes),
-            (_("Sequences per step"), sequences),
-            (_("Tokens per step"), sequences * context),
-        ]
-    return rows_of_batch(spec.training, processes)
-
-
-def rows_of_batch(
-    training: specs.FineTuning | specs.PPOTraining, processes: int
-) -> list[tuple[str, int]]:
-    of_update: int = getattr(training, "mini_batch_size", training.batch_size)
-    at_once = training.micro_batch_size
-    return [
-        (_("Rows of a micro-batch"), at_once),
-        (_("Micro-batches per update and process"), of_update // (at_once * processes)),
-        (_("Processes"), processes),
-        (_("Rows per update"), of_update),
-        (_("Rows per step"), training.batch_size),
-    ]
 
 
 def attempts(run: Run) -> QuerySet[Attempt]:

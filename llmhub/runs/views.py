@@ -22,6 +22,7 @@ from llmhub.runs import (
     lineage,
     page,
     pipeline_page,
+    resolved,
     services,
     workers_page,
 )
@@ -48,7 +49,7 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
     context |= {
         "titles": page.metric_titles(),
         "config": page.config_groups(found),
-        "batch": page.batch_rows(found),
+        "batch": resolved.batch_of(found),
         "lineage": lineage.lineage(found),
         "mix_parts": page.mix_parts(found),
         "writes": found.objective in inputs.WRITES,

@@ -215,8 +215,12 @@ def test_launch_again_offers_the_version_of_the_dataset_that_the_run_used(as_bob
     assert opened(as_bob, f"/runs/new/?from={run.pk}")["dataset"] == str(old.pk)
 
 
+# The need of the recipes as they stand comes with the hub.
+UNUSUAL = {"model.n_layer": "3"}
+
+
 def test_memory_is_asked_of_a_worker_once(as_bob, gpt2, dataset):
-    form = opened(as_bob)
+    form = opened(as_bob) | UNUSUAL
     for rate in ("0.1", "0.2"):
         page = as_bob.post(MEMORY, form | {"training.learning_rate": rate}).content.decode()
     probe = Probe.objects.get()
@@ -233,19 +237,28 @@ def test_opening_the_page_asks_no_worker(as_bob, gpt2, dataset):
 def test_a_measured_need_is_held_against_the_worker(as_bob, gpt2, dataset, peak, verdict):
     cpu = {"kind": "cpu", "name": "CPU", "memory_bytes": 16 * 2**30}
     Worker.objects.create(name="laptop", devices=[cpu])
-    form = opened(as_bob)
+    form = opened(as_bob) | UNUSUAL
     as_bob.post(MEMORY, form)
     Probe.objects.update(state="done", result={"peak_bytes": peak})
-    for page in (as_bob.post(MEMORY, form), as_bob.get(NEW), as_bob.post(PLAN, form)):
+    for page in (as_bob.post(MEMORY, form), as_bob.post(PLAN, form)):
         assert f">{verdict}<" in page.content.decode()
 
 
 def test_a_probe_that_failed_leaves_the_arithmetic(as_bob, gpt2, dataset):
     Worker.objects.create(name="w", devices=[{"kind": "cpu", "name": "CPU", "memory_bytes": 2**34}])
-    form = opened(as_bob)
+    form = opened(as_bob) | UNUSUAL
     as_bob.post(MEMORY, form)
     Probe.objects.update(state="failed", result={"error": "no memory"})
     assert "by arithmetic" in as_bob.post(MEMORY, form).content.decode()
+
+
+def test_the_need_of_a_recipe_as_it_stands_is_known_at_once(as_bob, gpt2, dataset):
+    cpu = {"kind": "cpu", "name": "CPU", "memory_bytes": 16 * 2**30}
+    Worker.objects.create(name="laptop", devices=[cpu])
+    page = as_bob.get(NEW).content.decode()
+    assert 'data-figure="peak_bytes"' in page
+    assert ">fits<" in page
+    assert not Dispatch.objects.filter(task="workers.tasks.probe").exists()
 
 
 def test_without_a_recipe_one_is_sent_to_choose(as_bob):

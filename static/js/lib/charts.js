@@ -17,7 +17,7 @@ const GROUPS = [
   },
   {
     group: "objective",
-    title: () => gettext("What the objective is about"),
+    title: () => gettext("Objective"),
     charts: [
       { key: "token_accuracy", names: ["train/token_accuracy", "val/token_accuracy"] },
       { key: "accuracy", names: ["train/accuracy", "val/accuracy"] },
