@@ -174,6 +174,7 @@ def launch(
     planned = plan(recipe_version, scale, overrides, device_at_hand(), project, rows_of(data))
     check_dataset(planned.spec, data)
     taken = inputs.check(project, planned.spec, place.upstream if place else ())
+    check_length(planned.spec, project)
     if checkpoint is not None:
         taken.rows.append(continuing.of(planned.spec, data, checkpoint))
     wish = Run(
@@ -284,6 +285,25 @@ def rows_of(data: Data) -> int:
 
 def project_of(data: Data) -> int:
     return data.mix.project_id if isinstance(data, MixVersion) else data.dataset.project_id
+
+
+def check_length(spec: specs.Spec, project: Project) -> None:
+    """Refuses sequences that the base model cannot read, where its shape is known."""
+    if isinstance(spec, PretrainSpec):
+        return
+    shape = needs.shape_of(project, spec.model.base_model)
+    name, length = longest_sequence(spec.training)
+    if shape and length > shape.model.context_length:
+        reason = _("The base model reads %(context)s tokens at most, and this asks for %(length)s.")
+        values = {"context": shape.model.context_length, "length": length}
+        raise LaunchRefused({f"training.{name}": [reason % values]})
+
+
+def longest_sequence(training: specs.FineTuning | specs.PPOTraining) -> tuple[str, int]:
+    """The field that a person would change, and the tokens of a whole row."""
+    if isinstance(training, specs.PPOTraining):
+        return "response_length", training.max_prompt_length + training.response_length
+    return "max_seq_length", training.max_seq_length
 
 
 def checked_name(name: str) -> str:

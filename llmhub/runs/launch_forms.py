@@ -260,6 +260,7 @@ class LaunchForm(SpecForm):
         """What a launch would refuse, each by itself: a person hears of all of it at once."""
         start = self.start
         yield lambda: inputs.check(start.project, spec)
+        yield lambda: launch.check_length(spec, start.project)
         if data is None:
             return
         yield lambda: launch.check_dataset(spec, data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from llmhub.recipes import specs
-from llmhub.recipes.estimate import micro_batches_per_step
+from llmhub.recipes.estimate import micro_batches_per_step, requested_sequences
 from llmhub.recipes.specs import FineTuning, Optimizer, PPOTraining, PretrainTraining
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def _pretrain(training: PretrainTraining, spec: specs.PretrainSpec) -> list[Row]
     context, processes = spec.model.context_length, spec.runtime.processes
     accumulation = micro_batches_per_step(training, context, processes)
     sequences = training.micro_batch_size * accumulation * processes
-    asked = training.batch_size or -(-(training.global_batch_size or 0) // context)
-    rounded = _("Rounded up to whole micro-batches.") if sequences > asked else ""
+    is_more = sequences > requested_sequences(training, context)
+    rounded = _("Rounded up to whole micro-batches.") if is_more else ""
     return [
         Row("micro_batch", _("Sequences of a micro-batch"), training.micro_batch_size),
         Row("accumulation", _("Micro-batches per step and process"), accumulation),
@@ -63,7 +63,7 @@ def _fine_tuning(training: FineTuning, spec: specs.FineTuningSpec) -> list[Row]:
             "tokens",
             _("Tokens per step"),
             training.batch_size * training.max_seq_length,
-            _("At most: most examples are shorter. A pair counts as two."),
+            _("At most: most examples are shorter."),
         ),
     ]
 

@@ -270,3 +270,10 @@ def test_the_job_names_models_data_and_processes(wish, atlas, worker, tmp_path: 
         (weight, version.sha256) for version, weight in run.parts
     ]
     assert told["processes"] == 2
+
+
+def test_rows_that_the_base_model_cannot_read_are_refused(wish):
+    """The tiny model reads 512 tokens."""
+    with pytest.raises(LaunchRefused) as caught:
+        launch.launch(**wish | {"overrides": {"training.max_seq_length": 1024}})
+    assert "512" in caught.value.errors["training.max_seq_length"][0]

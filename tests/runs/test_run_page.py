@@ -9,18 +9,21 @@ from django.utils import timezone
 
 from llmhub.accounts.models import Role
 from llmhub.lib.metric_names import KNOWN
-from llmhub.runs import page
-from llmhub.runs.models import Checkpoint, Worker
+from llmhub.runs import page, resolved
+from llmhub.runs.models import Checkpoint, Pipeline, Run, RunInput, Worker
 from llmhub.runs.states import Outcome, State, Want
 from tests.factories import (
     SMOKE_SPEC,
     join,
     make_attempt,
+    make_dataset_version,
+    make_mix,
     make_project,
     make_recipe_version,
     make_run,
     make_user,
 )
+from tests.runs.alignment import SPECS, add_checkpoint, trained
 
 XSS = "<script>alert('run')</script>"
 
@@ -164,7 +167,7 @@ def test_attempts_and_checkpoints_are_listed_with_their_reasons(member, atlas):
     assert "abababababab" in shown
 
 
-@pytest.mark.parametrize("part", ["run-head", "run-checkpoints", "run-attempts"])
+@pytest.mark.parametrize("part", ["run-head", "run-checkpoints", "run-attempts", "run-stages"])
 def test_a_part_that_moved_is_fetched_alone(member, atlas, part):
     run = make_run(atlas)
     headers = {"HX-Request": "true", "HX-Target": part}
@@ -173,17 +176,195 @@ def test_a_part_that_moved_is_fetched_alone(member, atlas, part):
     assert "<html" not in body
 
 
-def test_every_known_metric_has_a_title_for_its_chart():
+def test_every_known_metric_has_a_title_of_its_own_for_its_chart():
     titles = page.metric_titles()
-    assert titles.keys() >= KNOWN.keys() | {"loss", "perplexity"}
+    assert titles.keys() >= KNOWN.keys() | {"loss", "perplexity", "rewards", "data/share"}
+    of_metrics = [titles[name]["title"] for name in KNOWN]
+    assert len(set(of_metrics)) == len(of_metrics)
+    assert all(title["help"] for title in titles.values())
+
+
+def test_the_twin_of_a_metric_says_that_it_is_of_the_validation():
+    assert page.metric_titles()["val/rewards/margin"]["title"] == "Reward margin, validation"
+
+
+@pytest.mark.parametrize("objective", ["pretrain", *SPECS])
+def test_the_page_shows_the_figures_of_the_objective(member, atlas, objective):
+    run = make_run(atlas, spec=SPECS.get(objective))
+    shown = show(member, run)
+    for metric in page.FIGURES[objective]:
+        assert f'data-figure="{metric.name}"' in shown
 
 
 def test_the_page_takes_a_constant_number_of_queries(member, atlas, django_assert_max_num_queries):
-    run = make_run(atlas)
+    parts = {f"slot {number}": make_dataset_version(atlas) for number in range(4)}
+    pipeline = Pipeline.objects.create(project=atlas, name="all")
+    stages = [
+        make_run(
+            atlas,
+            pipeline=pipeline,
+            stage=stage,
+            dataset_version=None,
+            mix_version=make_mix(atlas, parts),
+        )
+        for stage in range(4)
+    ]
+    run = stages[1]
     for number in range(1, 6):
-        make_attempt(run, number=number, worker=Worker.objects.create(name=f"box {number}"))
-    with django_assert_max_num_queries(16):
+        attempt, _ = make_attempt(
+            run, number=number, worker=Worker.objects.create(name=f"box {number}")
+        )
+        checkpoint = add_checkpoint(run, attempt, number)
+        user = make_run(atlas)
+        RunInput.objects.create(
+            run=user, role="model.base_model", source=run, checkpoint=checkpoint
+        )
+    RunInput.objects.create(run=run, role="model.base_model", source=stages[0])
+    run.state = State.QUEUED
+    run.save()
+    with django_assert_max_num_queries(24):
         show(member, run)
+
+
+class TestHowTheBatchComesAbout:
+    def values(self, spec, **fields):
+        run = Run(config=spec, **fields)
+        return {row.name: row.value for row in resolved.batch_of(run)}
+
+    def test_a_batch_in_tokens_becomes_whole_micro_batches(self):
+        training = {**SMOKE_SPEC["training"], "batch_size": None, "global_batch_size": 1_100}
+        spec = {**SMOKE_SPEC, "training": training, "runtime": {"processes": 2}}
+        # 1,100 tokens are 17.2 sequences of 64.
+        assert self.values(spec) == {
+            "micro_batch": 8,
+            "accumulation": 2,
+            "processes": 2,
+            "sequences": 32,
+            "tokens": 2_048,
+        }
+        (rounded,) = [row for row in resolved.batch_of(Run(config=spec)) if row.note]
+        assert rounded.name == "sequences"
+
+    def test_a_batch_that_fits_is_not_called_rounded(self):
+        assert not any(row.note for row in resolved.batch_of(Run(config=SMOKE_SPEC)))
+
+    def test_of_examples_the_longest_count(self):
+        spec = SPECS["sft"] | {"training": SPECS["sft"]["training"] | {"micro_batch_size": 2}}
+        found = self.values(spec)
+        assert (found["accumulation"], found["sequences"], found["tokens"]) == (4, 8, 8 * 64)
+
+    def test_ppo_updates_several_times_a_step(self):
+        found = self.values(SPECS["ppo"])
+        assert (found["accumulation"], found["update"], found["sequences"]) == (4, 4, 8)
+        assert found["updates"] == 2 * 4
+        assert found["tokens"] == 8 * (32 + 16)
+
+    def test_the_page_shows_it(self, member, atlas):
+        assert '<td class="num" data-figure="tokens">512</td>' in show(member, make_run(atlas))
+
+
+class TestCheckpoints:
+    @pytest.fixture
+    def run(self, atlas):
+        return trained(atlas, 100, 200)
+
+    def pin(self, client, run, step, pinned="on", **headers):
+        checkpoint = run.checkpoints.get(step=step)
+        url = reverse("checkpoint_pin", args=[run.pk, checkpoint.pk])
+        return client.post(url, {"pinned": pinned} if pinned else {}, headers=headers)
+
+    def pinned(self, run):
+        return list(run.checkpoints.filter(pinned=True).values_list("step", flat=True))
+
+    def test_each_can_be_forked_from(self, member, run):
+        shown = show(member, run)
+        for step in (100, 200):
+            assert f"{reverse('run_new')}?from={run.pk}&amp;step={step}" in shown
+
+    def test_one_is_pinned_and_unpinned(self, member, run):
+        assert self.pin(member, run, 100).url == f"/runs/{run.pk}/#checkpoints"
+        assert self.pinned(run) == [100]
+        assert show(member, run).count(">Unpin<") == 1
+        self.pin(member, run, 100, pinned="")
+        assert self.pinned(run) == []
+
+    def test_with_htmx_the_list_comes_back(self, member, run):
+        answer = self.pin(member, run, 200, **{"HX-Request": "true"}).content.decode()
+        assert 'id="run-checkpoints"' in answer
+        assert "<html" not in answer
+        assert answer.count(">Unpin<") == 1
+
+    def test_one_that_is_gone_is_not_pinned(self, member, run):
+        run.checkpoints.update(removed_at=timezone.now())
+        self.pin(member, run, 100)
+        assert self.pinned(run) == []
+        shown = show(member, run)
+        assert "This checkpoint is not kept any more." in shown
+        assert "Fork from here" not in shown
+
+    def test_another_runs_checkpoint_is_not_found(self, member, run, atlas):
+        other = trained(atlas, 100)
+        url = reverse("checkpoint_pin", args=[run.pk, other.checkpoints.get().pk])
+        assert member.post(url, {"pinned": "on"}).status_code == 404
+
+    def test_a_viewer_only_looks(self, viewer, run):
+        assert self.pin(viewer, run, 100).status_code == 403
+        shown = show(viewer, run)
+        assert "Fork from here" not in shown
+        assert ">Pin<" not in shown
+        assert ">Continue<" not in shown
+
+    def test_what_starts_from_it_is_named(self, member, run, atlas):
+        user = make_run(atlas, name="the next stage")
+        RunInput.objects.create(
+            run=user,
+            role="model.base_model",
+            source=run,
+            checkpoint=run.checkpoints.get(step=200),
+        )
+        used = show(member, run).partition('id="run-checkpoints"')[2].partition("</table>")[0]
+        assert f'<a href="/runs/{user.pk}/">the next stage</a>' in used
+
+    def test_a_run_that_is_over_can_be_continued(self, member, run):
+        assert f"?from={run.pk}&amp;continue=1" in show(member, run)
+
+    def test_without_a_checkpoint_or_before_its_end_it_cannot(self, member, run, atlas):
+        assert "continue=1" not in show(member, trained(atlas, 100, state=State.RUNNING))
+        run.checkpoints.update(removed_at=timezone.now())
+        assert "continue=1" not in show(member, run)
+
+
+def test_a_queued_run_says_what_it_waits_for(member, atlas):
+    source = make_run(atlas, State.RUNNING, name="the base")
+    run = make_run(atlas)
+    RunInput.objects.create(run=run, role="model.base_model", source=source)
+    notice = show(member, run).partition('id="run-head"')[2].partition("</run-status>")[0]
+    assert "Waits for what it starts from" in notice
+    assert f'<a href="/runs/{source.pk}/">the base</a>' in notice
+    source.state = State.SUCCEEDED
+    source.save()
+    assert "Waiting for a free worker" in show(member, run)
+
+
+def test_a_mix_is_shown_with_its_parts_and_their_hashes(member, atlas):
+    parts = {
+        "code": make_dataset_version(atlas),
+        "prose": make_dataset_version(atlas, "word " * 99),
+    }
+    mix = make_mix(atlas, parts, slug="blend")
+    run = make_run(atlas, dataset_version=None, mix_version=mix)
+    card = show(member, run).partition('id="data"')[2].partition("</section>")[0]
+    for slot, version in parts.items():
+        assert f"<bdi>{slot}</bdi>" in card
+        assert version.sha256 in card
+    assert card.count("50 %") == 2
+    assert '<a href="/mixes/blend/?version=1">' in card
+
+
+def test_a_reward_model_has_no_samples_to_show(member, atlas):
+    samples = 'href="#samples"'
+    assert samples in show(member, make_run(atlas))
+    assert samples not in show(member, make_run(atlas, spec=SPECS["reward"]))
 
 
 def test_a_worker_that_fell_silent_is_marked(member):

@@ -18,6 +18,7 @@ from llmhub.lib import manifest
 from llmhub.lib import metric_names as names
 from tests.training import small
 from tests.training.small import Place, Recorder
+from workers.training.errors import BadCheckpoint
 
 MEASURED = (names.TRAIN_LOSS, names.GRAD_NORM, names.LEARNING_RATE, names.TOKENS, names.VAL_LOSS)
 
@@ -121,3 +122,18 @@ def kill_while_writing(attempt: Path, checkpoints: Path) -> None:
                 break
             time.sleep(0.001)
     assert trainer.returncode == -signal.SIGKILL
+
+
+def test_a_run_that_goes_on_from_another_asks_for_that_step_and_no_other(
+    place: Place, another_place: Place
+):
+    spec = small.spec(training__max_steps=8, runtime__checkpoint_every=2)
+    place.train(spec, leave_at=4)
+    wanted = place.checkpoints / "step-4"
+    recorder = Recorder()
+    another_place.trainer(spec, recorder, wanted).train()
+    assert list(recorder.series(names.TRAIN_LOSS.name)) == [5, 6, 7, 8]
+
+    (wanted / "model.safetensors").write_bytes(b"")
+    with pytest.raises(BadCheckpoint, match="choose another step"):
+        another_place.trainer(spec, Recorder(), wanted)

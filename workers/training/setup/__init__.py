@@ -11,6 +11,7 @@ from transformers.utils import logging as transformers_logging
 
 from workers.training import checkpoint, optimizer, rng
 from workers.training.checkpoint import Checkpoints, Parts
+from workers.training.errors import BadCheckpoint
 from workers.training.gauges import Gauges
 from workers.training.job import Job
 from workers.training.loop import Trainer
@@ -58,7 +59,7 @@ def trainer(
         controllers=assembly.controllers,
     )
     _introduce(context, assembly)
-    _resume(job.resume_from, parts, reporter.say)
+    _resume(job.resume_from, checkpoints, parts, reporter.say)
     kept = Checkpoints(
         checkpoints, spec.runtime.keep_checkpoints, checkpoints.parent / "pinned.json"
     )
@@ -103,12 +104,15 @@ def _introduce(context: Context[Any], assembly: Assembly) -> None:
         say(note)
 
 
-def _resume(wanted: Path | None, parts: Parts, say: Callable[[str], None]) -> None:
+def _resume(wanted: Path | None, own: Path, parts: Parts, say: Callable[[str], None]) -> None:
+    """A run that goes on from another one's checkpoint has asked for that step and no other."""
     if wanted is None:
         return
     place = parts.world.told(
         checkpoint.newest_intact(wanted, say) if parts.world.is_first else None
     )
+    if wanted.parent != own and place != wanted:
+        raise BadCheckpoint(f"The checkpoint {wanted} is damaged or gone: choose another step.")
     if place is None:
         say("No checkpoint is intact: starting from the first step")
         return
