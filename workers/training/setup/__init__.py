@@ -81,8 +81,9 @@ def trainer(
 
 def configure_torch() -> torch.device:
     """The device of this process. The worker says in OMP_NUM_THREADS how many cores are its own."""
-    # Bars are for terminals; ours goes to a file.
+    # Bars and advice are for terminals; ours goes to a file that people read.
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     # TF32 for the products that stay in 32 bits.
     torch.set_float32_matmul_precision("high")
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
