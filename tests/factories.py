@@ -168,7 +168,7 @@ def make_run(project: Project, state: State = State.QUEUED, **fields: Any) -> Ru
         "objective": typed.objective,
         "scale": Scale.SMOKE,
         "config": specs.dump(typed),
-        "total_steps": getattr(typed.training, "max_steps", 1),
+        "total_steps": getattr(typed.training, "max_steps", None) or 1,
         "queued_at": None if state == State.DRAFT else now,
     }
     return Run.objects.create(project=project, state=state, **(values | fields))

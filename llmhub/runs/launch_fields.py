@@ -139,13 +139,6 @@ def is_usable(mix: MixVersion, kinds: set[Kind]) -> bool:
     return all(version is not None and version.kind in kinds for version in versions)
 
 
-def rows_of(data: Data) -> int:
-    """How many rows one pass reads: of a mix those of all its parts."""
-    if isinstance(data, DatasetVersion):
-        return data.rows
-    return sum(part.dataset_version.rows for part in data.parts.all() if part.dataset_version)
-
-
 def likely_data(project: Project, kinds: Iterable[Kind]) -> DatasetVersion | None:
     """The kind that the objective is made for, and of that the longest: it is never too small."""
     for kind in kinds:

@@ -28,7 +28,6 @@ from llmhub.runs.launch_fields import (
     key_of,
     likely_data,
     named_models,
-    rows_of,
     usable_versions,
 )
 from llmhub.runs.refusal import LaunchRefused
@@ -273,7 +272,7 @@ class LaunchForm(SpecForm):
         field = self.fields["dataset"]
         assert isinstance(field, DataField)
         data = field.offered.get(self["dataset"].value())
-        return rows_of(data) if data else None
+        return launch.rows_of(data) if data else None
 
     def needs_reward_model(self) -> bool:
         """Whether the project has none that could be chosen."""

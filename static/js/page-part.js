@@ -12,12 +12,14 @@ async function render(url, id) {
 }
 
 // Gives `element` the content and the attributes that the hub gives it now, at its data-url, and
-// says "part-refreshed".
+// says "part-refreshed". The keyboard stays where it was, on what has an id.
 export async function refreshPart(element) {
   const part = await render(element.dataset.url, element.id);
   if (!element.isConnected) return;
   for (const { name, value } of part.attributes) element.setAttribute(name, value);
+  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
   element.replaceChildren(...part.childNodes);
+  if (focused) document.getElementById(focused)?.focus();
   htmx.process(element);
   element.dispatchEvent(new CustomEvent("part-refreshed", { bubbles: true }));
 }

@@ -134,10 +134,18 @@ def needs_of(objective: str, **changes: Any) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("objective", ["sft", "reward", "dpo", "ppo"])
-def test_an_alignment_without_data_needs_what_a_real_step_needs(objective: str):
-    spec = alignment.spec(objective)
+def test_an_alignment_needs_its_states_and_what_waits_for_the_way_back(objective: str):
+    needs = needs_of(objective)
+    states = sum(needs[f"{part}_bytes"] for part in ("weights", "gradients", "optimizer", "frozen"))
 
-    assert probe.probe(spec, SHAPE, CPU) == probe.measure(spec, SHAPE, CPU, "sdpa")
+    assert needs["learning"] == needs["parameters"]
+    assert needs["peak_bytes"] >= states + needs["activations_bytes"]
+
+
+def test_a_pair_is_two_sequences():
+    one, pair = needs_of("sft", training__micro_batch_size=2), needs_of("dpo")
+
+    assert pair["activations_bytes"] == pytest.approx(2 * one["activations_bytes"], rel=0.1)
 
 
 @pytest.mark.parametrize("objective", ["sft", "reward", "dpo", "ppo"])

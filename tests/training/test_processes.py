@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llmhub.lib import manifest
 from llmhub.lib import metric_names as names
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes.specs import Spec
@@ -36,7 +38,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Alignments:
     return places
 
 
-def on_two(attempt: AttemptDir) -> None:
+def on_two(attempt: AttemptDir, outcome: str = "succeeded") -> None:
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
         *("-m", "workers.training.run", str(attempt.path)),
@@ -45,7 +47,8 @@ def on_two(attempt: AttemptDir) -> None:
         command, env=dict(os.environ), capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert '"succeeded"' in attempt.result.read_text(), attempt.result.read_text()
+    result = json.loads(attempt.result.read_text())
+    assert result["outcome"] == outcome, result
 
 
 def assert_close(found: dict[int, float], expected: dict[int, float]) -> None:
@@ -75,6 +78,35 @@ def test_pretraining(
     # And its checkpoint goes on with one.
     longer = small.spec(architecture, **changes, training__lr_schedule="constant")
     assert_goes_on_with_one(place, another_place, longer)
+
+
+@pytest.mark.parametrize("sequences", [10, 2], ids=["five looks", "one look"])
+def test_an_odd_number_of_looks_at_the_validation(
+    sequences: int, place: Place, another_place: Place, a_hub: Hub
+):
+    """One process has nothing left, or nothing at all, while the other looks: divided weights
+    travel all the same."""
+    changes: dict[str, Any] = {
+        "model__dropout": 0.0,
+        "training__micro_batch_size": 2,
+        "runtime__eval_sequences": sequences,
+    }
+    whole = place.train(small.spec(**changes))
+
+    on_two(another_place.attempt(small.spec(**changes, **two("fsdp")), a_hub.url))
+
+    for metric in (names.VAL_LOSS, names.VAL_NATS_PER_CHAR):
+        assert_close(a_hub.series(metric.name), whole.series(metric.name))
+
+
+def test_divided_processes_stop_writing_at_the_same_token(place: Place, a_hub: Hub):
+    """Only the first one hears what is wanted."""
+    attempt = place.attempt(small.spec(**two("fsdp"), samples__every=2), a_hub.url)
+    attempt.want.write_text("stop")
+
+    on_two(attempt, outcome="stopped")
+
+    assert list(manifest.steps(attempt.checkpoints)) == [0]
 
 
 def assert_goes_on_with_one(place: Place, another_place: Place, spec: Spec) -> None:

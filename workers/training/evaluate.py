@@ -74,12 +74,19 @@ def evaluate(
     characters: int,
     world: World,
 ) -> Evaluation | None:
-    """Without dropout; the model is left in the mode it was found in. None without any data."""
+    """Without dropout; the model is left in the mode it was found in. None without any data.
+
+    All processes look equally often: weights that are divided (FSDP) travel with every look.
+    """
     weight = 0
     sums: dict[str, float] = {}
+    device = next(model.parameters()).device
     with evaluating(model):
-        for batch in batches:
+        for on_cpu, is_own in world.in_step(batches):
+            batch = {name: tensor.to(device) for name, tensor in on_cpu.items()}
             loss = objective.loss(model, batch)
+            if not is_own:
+                continue
             weight += objective.weight(batch)
             for name, value in ({"": loss.total} | loss.sums).items():
                 sums[name] = sums.get(name, 0.0) + value.item()

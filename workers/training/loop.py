@@ -240,7 +240,7 @@ class Trainer:
             self._evaluation = result = evaluate(
                 self.model,
                 self.objective,
-                map(self._to_device, self.batches.validation()),
+                self.batches.validation(),
                 self.batches.validation_characters,
                 self.parallel.world,
             )

@@ -6,7 +6,7 @@ With one process nothing is sent and nothing is computed: its sums are the sums.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -74,6 +74,20 @@ class World:
         box: list[Any] = [None] * self.size
         dist.all_gather_object(box, value)
         return box
+
+    def in_step(self, items: Iterable[T]) -> Iterator[tuple[T, bool]]:
+        """(item, whether it is this process's own), equally many on all processes: one that has
+        nothing left is lent the first of the first process, which has the most."""
+        if self.size == 1:
+            yield from ((item, True) for item in items)
+            return
+        mine = list(items)
+        most = max(self.gather(len(mine)))
+        lent = self.told(mine[0] if mine else None)
+        yield from ((item, True) for item in mine)
+        for _ in range(most - len(mine)):
+            assert lent is not None, "the first process has none"
+            yield lent, False
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -26,6 +26,11 @@ def sampler(context: Context[Any], assembly: Assembly) -> Callable[[int], None] 
     prompts = [asked.encode(line) for line in spec.lines()] or asked.beginnings(PROMPTS)
     shown = [_shown(tokenizer, prompt) for prompt in prompts]
 
+    def stop() -> bool:
+        """Divided weights travel with every token: all processes stop at the same one."""
+        want = context.reporter.want()
+        return (context.world.told(want) if context.parallel.divides else want) is not Want.RUN
+
     def sample(step: int) -> None:
         texts = samples.write(
             asked.writer,
@@ -33,7 +38,7 @@ def sampler(context: Context[Any], assembly: Assembly) -> Callable[[int], None] 
             spec,
             prompts,
             seed=context.spec.training.seed,
-            stop=lambda: context.reporter.want() is not Want.RUN,
+            stop=stop,
         )
         said = [
             {"index": index, "prompt": prompt, "text": text, "decoding": spec.decoding}
