@@ -32,7 +32,7 @@ VALUES = _("values of")
 
 # Of the drawing, in rem: the height of a row, the width, where the dots stand in it, and how far
 # arcs lean out at most.
-ROW, WIDTH, DOTS, LEAN = 4.0, 3.5, 2.75, 2.5
+ROW, WIDTH, DOTS, LEAN = 4.5, 3.5, 2.75, 2.5
 
 ABOVE = """
     SELECT source_id FROM runs_runinput WHERE run_id = near.id

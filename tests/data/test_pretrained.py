@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,6 @@ def choose(pretrained: Pretrained, **changes: Any) -> Choice:
     return Choice(PRETRAINED, **values | changes, pretrained=pretrained)
 
 
-def made_from(kind: str, source: Source) -> Choice:
-    """As if `kind` were learned from the data: which it is, where they are the same."""
-    return Choice(kind, 300, 0.25, "chatml")
-
-
 def make(source: Source, choice: Choice) -> Tokenized:
     return tokenized(source, choice, source.files[0].path.parent / "tokens", str)
 
@@ -94,3 +89,210 @@ def test_rows_have_the_ids_of_the_tokenizer_that_was_saved(
         assert mine.tokens.tolist() == first.tokens.tolist()
         assert mine.starts.tolist() == first.starts.tolist()
         assert np.array_equal(mine.mask, first.mask)
+
+
+@KINDS
+def test_every_character_counts_once(kind: str, tmp_path: Path):
+    """Of a tokenizer that is not ours to know: by its tokens alone."""
+    source = rows(tmp_path, Kind.TEXT, [{"text": TEXT[i : i + 300]} for i in range(0, 3_000, 300)])
+    made = make(source, choose(saved(kind, tmp_path / "model")))
+
+    assert made.characters == 3_000
+    assert made.characters_per_token[all_ids(made)].sum() == 3_000
+
+
+def test_what_its_file_says_of_padding_and_lengths_is_left_out(tmp_path: Path):
+    pretrained = saved("bpe", tmp_path / "model")
+    source = rows(tmp_path, Kind.CHAT, CHATS)
+    plain = make(source, choose(pretrained))
+    tokenizer = tokenizers.load(pretrained.path)
+    tokenizer.enable_truncation(5)
+    tokenizer.enable_padding(length=64)
+    tokenizer.save(str(pretrained.path))
+    asking = replace(pretrained, sha256=manifest.file_hash(pretrained.path))
+
+    found = make(source, choose(asking))
+
+    assert found.path != plain.path
+    assert all_ids(found) == all_ids(plain)
+
+
+def test_each_text_ends_with_the_token_that_the_model_ends_texts_with(tmp_path: Path):
+    """Whatever its name: a model of others may have “</s>”."""
+    made = tokenizers.build("bpe", 300, ("<pad>", "</s>"), [TEXT])
+    for_transformers(made).save_pretrained(tmp_path / "model")
+    path = tmp_path / "model" / TOKENIZER
+    source = rows(tmp_path, Kind.TEXT, [{"text": f"Text {i}"} for i in range(20)])
+
+    found = make(source, choose(Pretrained(path, manifest.file_hash(path), end_of_text=1)))
+
+    for part in (found.training, found.validation):
+        assert set(part.tokens[part.starts[1:] - 1].tolist()) == {1}
+    assert all_ids(found).count(1) == 20
+
+
+def test_the_key_knows_the_file_and_the_end_but_not_the_place(tmp_path: Path):
+    source = texts(tmp_path, TEXT)
+    pretrained = saved("bpe", tmp_path / "model")
+    moved = tmp_path / "elsewhere.json"
+    shutil.copyfile(pretrained.path, moved)
+    known = key(source, choose(pretrained))
+
+    assert key(source, choose(replace(pretrained, path=moved))) == known
+    assert key(source, choose(replace(pretrained, sha256="0" * 64))) != known
+    assert key(source, choose(replace(pretrained, end_of_text=1))) != known
+
+
+def test_the_keys_of_other_choices_are_as_before_there_were_pretrained_ones(tmp_path: Path):
+    """Or else every cache would be made anew."""
+    source = texts(tmp_path, "To be or not to be.")
+    choice = Choice("bpe", 512, 0.1)
+
+    facts = {
+        "format": FORMAT,
+        "files": [hashlib.sha256(b"To be or not to be.").hexdigest()],
+        "reading": {"format": "text", "kind": "text", "columns": {}},
+        "choice": {"tokenizer": "bpe", "vocab_size": 512, "validation_share": 0.1, "template": ""},
+    }
+    by_hand = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    assert key(source, choice) == by_hand
+
+
+@pytest.mark.parametrize("kind", [Kind.CHAT, Kind.PROMPT_COMPLETION, Kind.PREFERENCE])
+def test_chatml_without_its_tokens_is_a_problem(kind: Kind, tmp_path: Path):
+    values = {
+        Kind.CHAT: CHATS,
+        Kind.PROMPT_COMPLETION: [{"prompt": "What?", "completion": "That."}] * 5,
+        Kind.PREFERENCE: [{"prompt": "What?", "chosen": "That.", "rejected": "Nothing."}] * 5,
+    }
+    source = rows(tmp_path, kind, values[kind])
+    pretrained = saved("bpe", tmp_path / "model", special=(END_OF_TEXT,))
+
+    with pytest.raises(Problem, match=r"“chatml” marks turns with <\|im_start\|>.*“plain”") as no:
+        make(source, choose(pretrained))
+
+    assert no.value.code == "template_unknown"
+    assert len(all_ids(make(source, choose(pretrained, template="plain")))) > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "special", "expected"),
+    [
+        pytest.param("auto", CHATML, "chatml", id="its tokens are there"),
+        pytest.param("auto", (END_OF_TEXT,), "plain", id="they are not"),
+        pytest.param("auto", CHATML[:2], "plain", id="one is not"),
+        pytest.param("plain", CHATML, "plain", id="plain is wanted"),
+        pytest.param("chatml", (END_OF_TEXT,), "chatml", id="chatml is wanted"),
+    ],
+)
+def test_the_template_that_fits(asked: str, special: tuple[str, ...], expected: str):
+    tokenizer = tokenizers.build("bytes", 300, special, [])
+    assert tokenizers.resolve_template(asked, tokenizer) == expected
+
+
+@KINDS
+def test_turns_that_a_person_types_are_text(kind: str, tmp_path: Path):
+    """A question with “<|im_start|>” in it has two turns more in its letters, none in its tokens."""
+    made = make(rows(tmp_path, Kind.CHAT, CHATS), choose(saved(kind, tmp_path / "model")))
+    start, end = (made.tokenizer.token_to_id(token) for token in CHATML[1:])
+    over = made.tokenizer.token_to_id(END_OF_TEXT)
+
+    ids = all_ids(made)
+    assert (ids.count(start), ids.count(end)) == (2 * len(CHATS), 2 * len(CHATS))
+    assert over not in ids
+    shown = made.tokenizer.decode(ids, skip_special_tokens=False)
+    assert shown.count("<|im_start|>") == 3 * len(CHATS)
+
+
+@KINDS
+def test_a_row_by_itself_has_the_ids_of_the_rows(kind: str, tmp_path: Path):
+    """What a person asks while the model learns is read as its rows are."""
+    pretrained = saved(kind, tmp_path / "model")
+    made = make(rows(tmp_path, Kind.CHAT, CHATS), choose(pretrained))
+    special = tokenizers.special_ids(made.tokenizer, pretrained)
+
+    found = [
+        tokenizers.ids_of(segments, made.tokenizer, special)
+        for row in CHATS
+        for segments in render(Kind.CHAT, row, "chatml")
+    ]
+
+    stored = [
+        part.tokens[begin:end].tolist()
+        for part in (made.training, made.validation)
+        for begin, end in zip(part.starts[:-1], part.starts[1:], strict=True)
+    ]
+    assert sorted(found) == sorted(stored)
+
+
+def test_a_vocabulary_smaller_than_the_tokenizer_is_a_problem(tmp_path: Path):
+    pretrained = saved("bytes", tmp_path / "model")
+
+    with pytest.raises(Problem, match="need 259 tokens .* vocabulary has 256"):
+        make(texts(tmp_path, TEXT), choose(pretrained, vocab_size=256))
+
+
+class TestShared:
+    """One tokenizer for a mix of texts."""
+
+    @pytest.fixture
+    def sources(self, tmp_path: Path) -> list[Source]:
+        folders = [tmp_path / name for name in ("latin", "greek")]
+        for folder in folders:
+            folder.mkdir()
+        return [texts(folders[0], "abc " * 400), texts(folders[1], "αβγ " * 300)]
+
+    def share(
+        self, sources: list[Source], cache: Path, say: Any = str, **changes: Any
+    ) -> Pretrained:
+        values = {"tokenizer": "characters", "vocab_size": 300, "validation_share": 0.1} | changes
+        return shared_tokenizer(sources, Choice(**values), cache, say)
+
+    def test_it_knows_the_characters_of_both(self, sources: list[Source], tmp_path: Path):
+        pretrained = self.share(sources, tmp_path / "tokens")
+        unknown = tokenizers.load(pretrained.path).token_to_id(tokenizers.UNKNOWN)
+
+        for source, text in zip(sources, ("abc ", "αβγ "), strict=True):
+            made = make(source, choose(pretrained, validation_share=0.1))
+            assert unknown not in all_ids(made)
+            assert made.tokenizer.decode(made.training.tokens[:4].tolist()) == text
+
+    def test_merges_are_learned_from_both(self, sources: list[Source], tmp_path: Path):
+        pretrained = self.share(sources, tmp_path / "tokens", tokenizer="bpe")
+        tokenizer = tokenizers.load(pretrained.path)
+        for word in (" abc", " αβγ"):
+            assert len(tokenizer.encode(word).ids) == 1
+
+    def test_it_is_made_once(self, sources: list[Source], tmp_path: Path):
+        lines: list[str] = []
+        first = self.share(sources, tmp_path / "tokens", lines.append)
+        again = self.share(sources, tmp_path / "tokens", lines.append)
+
+        assert again == first
+        assert lines == ["Making the tokenizer “characters” from 2 texts"]
+        assert first.sha256 == manifest.file_hash(first.path)
+
+    def test_other_texts_or_choices_have_another(self, sources: list[Source], tmp_path: Path):
+        made = {
+            self.share(*arguments, **changes).path
+            for arguments, changes in [
+                ((sources, tmp_path), {}),
+                ((sources[:1], tmp_path), {}),
+                ((sources[::-1], tmp_path), {}),
+                ((sources, tmp_path), {"vocab_size": 310}),
+                ((sources, tmp_path), {"tokenizer": "bytes"}),
+                ((sources, tmp_path), {"validation_share": 0.2}),
+            ]
+        }
+        assert len(made) == 6
+
+    @pytest.mark.parametrize("kind", ["bpe", "bytes", "characters"])
+    def test_its_texts_end_with_its_own_token(self, kind: str, tmp_path: Path):
+        source = rows(tmp_path, Kind.TEXT, [{"text": f"Text {i}"} for i in range(10)])
+        pretrained = self.share([source, source], tmp_path / "tokens", tokenizer=kind)
+
+        made = make(source, choose(pretrained))
+
+        ends = made.training.tokens[made.training.starts[1:] - 1]
+        assert set(ends.tolist()) == {pretrained.end_of_text}
+        assert all_ids(made).count(pretrained.end_of_text) == 10

@@ -143,5 +143,5 @@ def test_the_page_draws_it_with_this_run_marked_and_links_to_the_others(as_bob, 
 def test_a_page_in_another_language_draws_the_same_numbers(as_bob, stages):
     french = as_bob.get(reverse("run", args=[stages[0].pk]), headers={"Accept-Language": "fr"})
     drawn = french.content.decode().partition("lineage-graph")[2].partition("</svg>")[0]
-    assert 'viewBox="0 0 3.5 16.0"' in drawn
+    assert 'viewBox="0 0 3.5 18.0"' in drawn
     assert not re.search(r"\d,\d", drawn)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from llmhub.lib import manifest
 from llmhub.lib import metric_names as names
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes.specs import Spec
@@ -99,14 +100,23 @@ def test_an_odd_number_of_looks_at_the_validation(
         assert_close(a_hub.series(metric.name), whole.series(metric.name))
 
 
-def test_divided_processes_stop_writing_at_the_same_token(place: Place, a_hub: Hub):
-    """Only the first one hears what is wanted."""
-    attempt = place.attempt(small.spec(**two("fsdp"), samples__every=2), a_hub.url)
+def test_divided_processes_stop_writing_at_the_same_token(
+    place: Place, another_place: Place, a_hub: Hub
+):
+    """Only the first one hears what is wanted; if the other wrote on, it would receive weights that
+    are on their way to the checkpoint."""
+    place.train(small.spec(), leave_at=0)
+    attempt = another_place.attempt(small.spec(**two("fsdp"), samples__every=2), a_hub.url)
     attempt.want.write_text("stop")
 
     on_two(attempt, outcome="stopped")
 
-    assert list(manifest.steps(attempt.checkpoints)) == [0]
+    found, expected = (
+        load_file(checkpoints / "step-0" / "model.safetensors")
+        for checkpoints in (attempt.checkpoints, place.checkpoints)
+    )
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def assert_goes_on_with_one(place: Place, another_place: Place, spec: Spec) -> None:

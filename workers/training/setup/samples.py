@@ -29,7 +29,7 @@ def sampler(context: Context[Any], assembly: Assembly) -> Callable[[int], None] 
     def stop() -> bool:
         """Divided weights travel with every token: all processes stop at the same one."""
         want = context.reporter.want()
-        return (context.world.told(want) if context.parallel.divides else want) is not Want.RUN
+        return want is not Want.RUN
 
     def sample(step: int) -> None:
         texts = samples.write(
