@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,8 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from llmhub.lib import metric_names as names
 from llmhub.lib.rundir import AttemptDir
@@ -39,7 +36,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Alignments:
     return places
 
 
-def on_two(attempt: AttemptDir, outcome: str = "succeeded") -> None:
+def on_two(attempt: AttemptDir) -> None:
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
         *("-m", "workers.training.run", str(attempt.path)),
@@ -48,8 +45,7 @@ def on_two(attempt: AttemptDir, outcome: str = "succeeded") -> None:
         command, env=dict(os.environ), capture_output=True, text=True, timeout=250, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    result = json.loads(attempt.result.read_text())
-    assert result["outcome"] == outcome, result
+    assert '"succeeded"' in attempt.result.read_text(), attempt.result.read_text()
 
 
 def assert_close(found: dict[int, float], expected: dict[int, float]) -> None:
@@ -98,25 +94,6 @@ def test_an_odd_number_of_looks_at_the_validation(
 
     for metric in (names.VAL_LOSS, names.VAL_NATS_PER_CHAR):
         assert_close(a_hub.series(metric.name), whole.series(metric.name))
-
-
-def test_divided_processes_stop_writing_at_the_same_token(
-    place: Place, another_place: Place, a_hub: Hub
-):
-    """Only the first one hears what is wanted; if the other wrote on, it would receive weights that
-    are on their way to the checkpoint."""
-    place.train(small.spec(), leave_at=0)
-    attempt = another_place.attempt(small.spec(**two("fsdp"), samples__every=2), a_hub.url)
-    attempt.want.write_text("stop")
-
-    on_two(attempt, outcome="stopped")
-
-    found, expected = (
-        load_file(checkpoints / "step-0" / "model.safetensors")
-        for checkpoints in (attempt.checkpoints, place.checkpoints)
-    )
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def assert_goes_on_with_one(place: Place, another_place: Place, spec: Spec) -> None:

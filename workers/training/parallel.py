@@ -21,13 +21,9 @@ class Parallel:
     world: World
     strategy: str  # "ddp" or "fsdp"
 
-    @property
-    def divides(self) -> bool:
-        return self.world.size > 1 and self.strategy == "fsdp"
-
     def divide(self, module: nn.Module) -> None:
         """FSDP2 divides every block and then the rest; before the optimizer sees the weights."""
-        if not self.divides or isinstance(module, FSDPModule):
+        if self.world.size == 1 or self.strategy != "fsdp" or isinstance(module, FSDPModule):
             return
         for block in _blocks(module):
             fully_shard(block)

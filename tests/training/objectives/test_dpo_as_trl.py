@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from transformers import PreTrainedModel
-from trl import DPOConfig, DPOTrainer
 
 from llmhub.lib import metric_names as names
 from tests.training.objectives import pairs, trl_side
@@ -46,13 +46,13 @@ LOSSES = pytest.mark.parametrize(
 @ARCHITECTURES
 @LOSSES
 def test_loss_gradient_and_metrics(
-    architecture: str, smoothing: float, their_loss: str, batch_size: int, tmp_path: Path
+    architecture: str, smoothing: float, their_loss: str, batch_size: int, trl: Any, tmp_path: Path
 ):
     model, reference = causal_lm(architecture), causal_lm(architecture, seed=2)
-    trainer = DPOTrainer(
+    trainer = trl.DPOTrainer(
         model=copy.deepcopy(model),
         ref_model=copy.deepcopy(reference),
-        args=DPOConfig(
+        args=trl.DPOConfig(
             output_dir=str(tmp_path),
             beta=BETA,
             loss_type=[their_loss],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
-from trl import RewardConfig, RewardTrainer
 
 from llmhub.lib import metric_names as names
 from tests.training.objectives import pairs, trl_side
@@ -16,11 +16,11 @@ from workers.training.objectives.reward import Reward
 
 
 @ARCHITECTURES
-def test_loss_gradient_and_metrics(architecture: str, tmp_path: Path):
+def test_loss_gradient_and_metrics(architecture: str, trl: Any, tmp_path: Path):
     model = classifier(architecture)
-    trainer = RewardTrainer(
+    trainer = trl.RewardTrainer(
         model=copy.deepcopy(model),
-        args=RewardConfig(
+        args=trl.RewardConfig(
             output_dir=str(tmp_path),
             per_device_train_batch_size=len(pairs.ROWS),
             **trl_side.PLAIN,

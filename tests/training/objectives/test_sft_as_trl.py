@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from transformers import PreTrainedModel
-from trl import SFTConfig, SFTTrainer
 
 from llmhub.lib import metric_names as names
 from tests.training.objectives import trl_side
@@ -34,10 +33,12 @@ ROWS = [
 LONGEST = 16
 
 
-def trainer(model: PreTrainedModel, place: Path, pad: str = "<pad>", **changes: Any) -> SFTTrainer:
-    return SFTTrainer(
+def trainer(
+    trl: Any, model: PreTrainedModel, place: Path, pad: str = "<pad>", **changes: Any
+) -> Any:
+    return trl.SFTTrainer(
         model=copy.deepcopy(model),
-        args=SFTConfig(
+        args=trl.SFTConfig(
             output_dir=str(place),
             max_length=LONGEST,
             per_device_train_batch_size=len(ROWS),
@@ -70,19 +71,19 @@ def assert_same(found: trl_side.Measured, expected: trl_side.Measured) -> None:
 
 @ARCHITECTURES
 @pytest.mark.parametrize("pad", ["<pad>", "<end>"], ids=["pad", "pad is the end"])
-def test_one_example_to_a_row(architecture: str, pad: str, tmp_path: Path):
+def test_one_example_to_a_row(architecture: str, pad: str, trl: Any, tmp_path: Path):
     model = causal_lm(architecture)
-    expected = trl_side.theirs(trainer(model, tmp_path, pad))
+    expected = trl_side.theirs(trainer(trl, model, tmp_path, pad))
     assert_same(trl_side.ours(SFT(), model, batches([[i] for i in range(len(ROWS))])), expected)
 
 
 @ARCHITECTURES
 @ATTENTIONS
-def test_packed(architecture: str, attention: str, tmp_path: Path):
+def test_packed(architecture: str, attention: str, trl: Any, tmp_path: Path):
     model = causal_lm(architecture, attention)
     sequences = pack(lengths(), LONGEST)
     assert max(map(len, sequences)) > 1
 
-    expected = trl_side.theirs(trainer(model, tmp_path, packing=True))
+    expected = trl_side.theirs(trainer(trl, model, tmp_path, packing=True))
 
     assert_same(trl_side.ours(SFT(), model, batches(sequences)), expected)

@@ -26,11 +26,6 @@ def sampler(context: Context[Any], assembly: Assembly) -> Callable[[int], None] 
     prompts = [asked.encode(line) for line in spec.lines()] or asked.beginnings(PROMPTS)
     shown = [_shown(tokenizer, prompt) for prompt in prompts]
 
-    def stop() -> bool:
-        """Divided weights travel with every token: all processes stop at the same one."""
-        want = context.reporter.want()
-        return want is not Want.RUN
-
     def sample(step: int) -> None:
         texts = samples.write(
             asked.writer,
@@ -38,7 +33,7 @@ def sampler(context: Context[Any], assembly: Assembly) -> Callable[[int], None] 
             spec,
             prompts,
             seed=context.spec.training.seed,
-            stop=stop,
+            stop=lambda: context.reporter.want() is not Want.RUN,
         )
         said = [
             {"index": index, "prompt": prompt, "text": text, "decoding": spec.decoding}
