@@ -5,11 +5,13 @@ for the gradient of what passes through, and as much again for that of each weig
 (Kaplan et al. 2020, section 2.1): 6 x parameters x tokens where all of them do. The bytes of
 weights, gradients and optimizer are exact for our trainer: fp32 weights and gradients, and AdamW's
 two fp32 moments, in both precisions. Activations are an approximation that a probe later replaces.
+Activation checkpointing goes forward a second time (Chen et al. 2016). With adapters the frozen
+weights pass gradients on and have none of their own (Hu et al. 2021): 4 x parameters.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 from llmhub.recipes.specs import GPT2Model, LlamaModel, PretrainSpec, PretrainTraining, Runtime
@@ -32,12 +34,11 @@ HEAD_BYTES = 3 * FP32
 
 @dataclass(frozen=True)
 class Device:
-    """What one run may use on a worker: `count` equal devices, memory given for each."""
+    """What one process of a run may use on a worker; on a processor all share the memory."""
 
     kind: str
     name: str
     memory_bytes: int
-    count: int = 1
     # Of the processor that a run may use beside it, or on its own.
     cores: int = 1
 
@@ -46,7 +47,7 @@ class Device:
 class Estimate:
     parameters: int
     context_length: int
-    # Micro-batches per device and step, and what they add up to over all devices.
+    # Micro-batches per process and step, and what they add up to over all processes.
     accumulation: int
     effective_batch_sequences: int
     # What the recipe asked for, before rounding up to whole micro-batches.
@@ -94,12 +95,12 @@ def requested_sequences(training: PretrainTraining, context: int) -> int:
     return divide_up(training.global_batch_size, context)
 
 
-def micro_batches_per_step(training: PretrainTraining, context: int, devices: int = 1) -> int:
-    """Gradient accumulation on each device: as given, or as many as fill the batch, rounded up."""
+def micro_batches_per_step(training: PretrainTraining, context: int, processes: int = 1) -> int:
+    """Gradient accumulation of each process: as given, or as many as fill the batch, rounded up."""
     if training.gradient_accumulation_steps != "auto":
         return training.gradient_accumulation_steps
     wanted = requested_sequences(training, context)
-    return divide_up(wanted, training.micro_batch_size * devices)
+    return divide_up(wanted, training.micro_batch_size * processes)
 
 
 @singledispatch
@@ -183,9 +184,17 @@ def attention(model: GPT2Model | LlamaModel) -> tuple[int, float]:
 
 
 def activations(
-    model: GPT2Model | LlamaModel, runtime: Runtime, tokens: int, device: Device | None
+    model: GPT2Model | LlamaModel,
+    runtime: Runtime,
+    tokens: int,
+    device: Device | None,
+    *,
+    writes: bool = True,
 ) -> int:
-    """About how many bytes one micro-batch of so many tokens keeps for the backward pass."""
+    """About how many bytes one micro-batch of so many tokens keeps for the backward pass.
+
+    `writes`: with logits over the vocabulary, as all but a reward model.
+    """
     layers, width = shape(model)
     per_layer = bytes_per_token_and_layer(model, runtime.precision)
     per_layer += attention_pairs_bytes(model, device)
@@ -194,21 +203,62 @@ def activations(
         blocks = layers * width * FP32 + per_layer
     else:
         blocks = layers * per_layer
+    head = HEAD_BYTES * model.vocab_size if writes else 0
     # Autocast keeps a 16-bit copy of every weight until the step is done.
     copies = 2 * count_parameters(model) if runtime.precision == "bf16" else 0
-    return tokens * (blocks + HEAD_BYTES * model.vocab_size) + copies
+    return tokens * (blocks + head) + copies
+
+
+@dataclass(frozen=True)
+class States:
+    """Bytes on one device of what lives as long as the training."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+
+
+def states(runtime: Runtime, whole: States, accumulation: int, gathered: int) -> States:
+    """What each of several processes keeps, of what one alone would.
+
+    As copies (DDP), gradients travel in buckets that are as large as they. Divided (FSDP2), a
+    process has its part, `gathered` bytes of weights that it computes with, and between two
+    micro-batches the whole gradients: they travel with the last one.
+    """
+    if runtime.processes == 1:
+        return whole
+    if runtime.strategy == "ddp":
+        return replace(whole, gradients=2 * whole.gradients)
+    parts = runtime.processes
+    return States(
+        weights=divide_up(whole.weights, parts) + gathered,
+        gradients=whole.gradients if accumulation > 1 else divide_up(whole.gradients, parts),
+        optimizer=divide_up(whole.optimizer, parts),
+    )
+
+
+def gathered_bytes(model: GPT2Model | LlamaModel) -> int:
+    """Of weights that FSDP2 has whole: what is no block, and two blocks, of which one is on its
+    way while the other computes."""
+    layers, width = shape(model)
+    everything = count_parameters(model)
+    embeddings = model.vocab_size * width * (1 if isinstance(model, GPT2Model) else 2)
+    return FP32 * (embeddings + 2 * divide_up(everything - embeddings, layers))
 
 
 def estimate(spec: PretrainSpec, device: Device | None = None) -> Estimate:
-    """For one accelerator where no device is named."""
+    """On any accelerator where no device is named."""
     training, context = spec.training, spec.model.context_length
-    devices = device.count if device else 1
+    processes = spec.runtime.processes
     parameters = count_parameters(spec.model)
-    accumulation = micro_batches_per_step(training, context, devices)
-    sequences = accumulation * training.micro_batch_size * devices
+    accumulation = micro_batches_per_step(training, context, processes)
+    sequences = accumulation * training.micro_batch_size * processes
     tokens_per_step = sequences * context
     total_tokens = tokens_per_step * training.max_steps
     tokens = training.micro_batch_size * context
+    held = states(
+        spec.runtime, learning_states(parameters), accumulation, gathered_bytes(spec.model)
+    )
     return Estimate(
         parameters=parameters,
         context_length=context,
@@ -219,11 +269,20 @@ def estimate(spec: PretrainSpec, device: Device | None = None) -> Estimate:
         steps=training.max_steps,
         total_tokens=total_tokens,
         flops=training_flops(parameters, parameters, spec.runtime) * total_tokens,
-        weights_bytes=FP32 * parameters,
-        gradients_bytes=FP32 * parameters,
-        optimizer_bytes=ADAMW_MOMENTS * FP32 * parameters,
+        weights_bytes=held.weights,
+        gradients_bytes=held.gradients,
+        optimizer_bytes=held.optimizer,
         activations_bytes=activations(spec.model, spec.runtime, tokens, device),
         learning=parameters,
+    )
+
+
+def learning_states(learning: int, frozen: int = 0) -> States:
+    """Of weights that learn, beside some of the same model that do not."""
+    return States(
+        weights=FP32 * (learning + frozen),
+        gradients=FP32 * learning,
+        optimizer=ADAMW_MOMENTS * FP32 * learning,
     )
 
 

@@ -65,12 +65,13 @@ def fit(spec: PretrainSpec, device: Device) -> PretrainSpec:
 
 def same_steps(spec: PretrainSpec, device: Device) -> Iterator[PretrainSpec]:
     """Ways to compute the recipe's steps, the fastest first: the batch stays the same sequences."""
-    per_device = estimate(spec, device).effective_batch_sequences // device.count
+    processes = spec.runtime.processes
+    per_device = estimate(spec, device).effective_batch_sequences // processes
     as_is, always = spec.runtime, {"activation_checkpointing": True}
     ways = [as_is, change(as_is, precision="bf16"), change(as_is, precision="bf16", **always)]
     for runtime in dict.fromkeys(ways):
         for micro in micro_batches(per_device, spec.model.context_length):
-            training = with_micro_batch(spec, micro, per_device // micro, device.count)
+            training = with_micro_batch(spec, micro, per_device // micro, processes)
             yield change(spec, runtime=runtime, training=training)
 
 
@@ -81,10 +82,10 @@ def micro_batches(sequences: int, context: int) -> list[int]:
 
 
 def with_micro_batch(
-    spec: PretrainSpec, micro: int, accumulation: int, devices: int
+    spec: PretrainSpec, micro: int, accumulation: int, processes: int
 ) -> PretrainTraining:
     """“auto” where that comes to the same sequences, else the number that does."""
     auto = change(spec.training, micro_batch_size=micro, gradient_accumulation_steps="auto")
-    if micro_batches_per_step(auto, spec.model.context_length, devices) == accumulation:
+    if micro_batches_per_step(auto, spec.model.context_length, processes) == accumulation:
         return auto
     return change(auto, gradient_accumulation_steps=accumulation)

@@ -18,7 +18,7 @@ from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
 from llmhub.runs import causes, inputs
 from llmhub.runs.live import run_topic
-from llmhub.runs.models import Attempt, Checkpoint, Run
+from llmhub.runs.models import Attempt, Checkpoint, Run, RunInput
 from llmhub.runs.states import State
 
 GROUPS = {"": gettext_lazy("Kind"), **forms.GROUPS}
@@ -75,6 +75,7 @@ def context(user: User, run: Run) -> dict[str, Any]:
         "topic": run_topic(run.pk),
         "may_act": place.may(Role.MEMBER),
         "cause": causes.explain(run.cause),
+        "resumed": resumed(run),
         "figures": figures(run),
         "checkpoints": checkpoints(run),
         "newest": inputs.kept(run).order_by("-step").first() if run.is_over() else None,
@@ -85,6 +86,11 @@ def context(user: User, run: Run) -> dict[str, Any]:
 
 def checkpoints(run: Run) -> QuerySet[Checkpoint]:
     return run.checkpoints.prefetch_related("uses__run").order_by("-step", "-created_at")
+
+
+def resumed(run: Run) -> RunInput | None:
+    """The run, and its step, that this one goes on from."""
+    return run.inputs.filter(role=RunInput.RESUME).select_related("source").first()
 
 
 def waits_for(run: Run) -> list[Run]:

@@ -4,3 +4,4 @@ import "./elements/run-charts.js";
 import "./elements/run-log.js";
 import "./elements/run-status.js";
 import "./elements/tab-set.js";
+import "./samples.js";

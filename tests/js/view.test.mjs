@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readView, withoutRun, writeView } from "../../static/js/lib/view.js";
+import { readView, withChoice, withoutRun, writeView } from "../../static/js/lib/view.js";
 
 test("an address without a word means steps, linear, everything shown", () => {
   assert.deepEqual(readView(""), { x: "step", logX: false, logY: false, hidden: new Set() });
@@ -24,4 +24,11 @@ test("what is as usual is left out of the address", () => {
 
 test("a removed run is neither compared nor hidden", () => {
   assert.equal(withoutRun("?runs=1,2,3&hide=2,3&x=time", "2"), "runs=1,3&hide=3&x=time");
+});
+
+test("what was chosen in a part stands in the address beside the rest", () => {
+  const choose = (search, part) => withChoice(search, part, ["prompt", "step"]);
+  assert.equal(choose("?x=time&hide=2,3", "?prompt=1&step=40"), "x=time&hide=2,3&prompt=1&step=40");
+  assert.equal(choose("?prompt=1&step=40", "?prompt=0&step="), "prompt=0");
+  assert.equal(choose("?step=40", "?prompt=2&other=x"), "prompt=2");
 });

@@ -79,9 +79,9 @@ def test_a_batch_in_tokens_is_rounded_up_to_whole_micro_batches():
     assert needs.rounds_up
 
 
-def test_several_devices_share_the_micro_batches():
-    """977 sequences over 8 devices x 4: 30.5, so 31 micro-batches on each, 992 sequences."""
-    needs = estimate(RECIPES["llama-7b"], Device("cuda", "H200", 141 * 2**30, count=8))
+def test_several_processes_share_the_micro_batches():
+    """977 sequences over 8 processes x 4: 30.5, so 31 micro-batches on each, 992 sequences."""
+    needs = estimate(specs.override(RECIPES["llama-7b"], {"runtime.processes": 8}))
     assert (needs.accumulation, needs.effective_batch_sequences) == (31, 992)
 
 

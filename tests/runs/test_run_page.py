@@ -346,6 +346,30 @@ def test_a_queued_run_says_what_it_waits_for(member, atlas):
     assert "Waiting for a free worker" in show(member, run)
 
 
+def origin(client, run):
+    return show(client, run).partition("run-origin")[2].partition("</p>")[0]
+
+
+def test_where_a_continued_run_begins_is_not_taken_for_a_relaunch(member, atlas):
+    source = trained(atlas, 1_200)
+    run = make_run(atlas, parent=source)
+    link = f'<a href="/runs/{source.pk}/">{source.name}</a>'
+    assert f"values of {link}" in origin(member, run)
+    checkpoint = source.checkpoints.get()
+    RunInput.objects.create(
+        run=run, role=RunInput.RESUME, source=source, step=1_200, checkpoint=checkpoint
+    )
+    assert f"goes on from {link}, step 1,200" in origin(member, run)
+
+
+def test_the_samples_that_the_address_names_are_fetched(member, atlas):
+    run = make_run(atlas)
+    url = reverse("run", args=[run.pk])
+    asked = member.get(url, {"prompt": 2, "step": 40}).content.decode()
+    assert f'hx-get="{url}samples/?prompt=2&amp;step=40"' in asked
+    assert f'hx-get="{url}samples/"' in show(member, run)
+
+
 def test_a_mix_is_shown_with_its_parts_and_their_hashes(member, atlas):
     parts = {
         "code": make_dataset_version(atlas),

@@ -11,6 +11,7 @@ from llmhub.lib import metric_names as names
 from tests.training import small
 from tests.training.small import Place, Recorder
 from workers.training.errors import NotANumber
+from workers.training.loop import Trainer
 from workers.training.objectives import Loss
 from workers.training.objectives.pretrain import Pretrain
 from workers.training.schedule import learning_rate
@@ -130,3 +131,52 @@ def test_a_step_without_a_number_changes_nothing_and_the_next_one_goes_on(place:
     assert [step for step, value in losses.items() if math.isnan(value)] == [3]
     before, after = seen[0], seen[-1]
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+
+
+def test_a_gradient_that_is_no_number_counts_as_none(place: Place):
+    """Though the loss is one: the slope of a root at 0."""
+    trainer = place.trainer(small.spec(), recorder := Recorder(leave_at=2))
+    trainer.train()
+    recorder.leave_at = None
+    before = state_of(trainer)
+
+    class Steep(Pretrain):
+        def loss(self, model, batch):
+            found = super().loss(model, batch)
+            nothing = next(model.parameters()).sum() * 0
+            return Loss(found.total + nothing.square().sqrt(), found.sums)
+
+    trainer.objective = Steep()
+    with pytest.raises(NotANumber, match=r"Steps 3 to 5: the loss is \d\S+ and .* norm nan"):
+        trainer.train()
+
+    after = state_of(trainer)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(math.isfinite(recorder.series(names.TRAIN_LOSS.name)[step]) for step in (3, 4, 5))
+
+
+def state_of(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """Weights and moments, by name."""
+    state = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    for index, moments in trainer.optimizer.state_dict()["state"].items():
+        state |= {f"{name} {index}": value.clone() for name, value in moments.items()}
+    return state
+
+
+def test_steps_without_a_number_end_a_run_only_in_a_row(place: Place):
+    """Every second step of ten, where three in a row would end it."""
+    spec = small.spec(training__max_steps=10, runtime__not_finite_steps=3)
+    trainer = place.trainer(spec, recorder := Recorder())
+
+    class EverySecond(Pretrain):
+        def loss(self, model, batch):
+            found = super().loss(model, batch)
+            broken = model.training and trainer.progress.step % 2
+            return Loss(found.total * (math.nan if broken else 1))
+
+    trainer.objective = EverySecond()
+
+    assert trainer.train() is Want.RUN
+    losses = recorder.series(names.TRAIN_LOSS.name)
+    assert [step for step, loss in losses.items() if math.isnan(loss)] == [2, 4, 6, 8, 10]

@@ -24,6 +24,17 @@ export function writeView(search, view) {
   return query.toString().replaceAll("%2C", ",");
 }
 
+// The query string of a page that keeps what was chosen in a part of it: `names` as `part` has them.
+export function withChoice(search, part, names) {
+  const query = new URLSearchParams(search);
+  const chosen = new URLSearchParams(part);
+  for (const name of names) {
+    if (chosen.get(name)) query.set(name, chosen.get(name));
+    else query.delete(name);
+  }
+  return query.toString().replaceAll("%2C", ",");
+}
+
 // The query string of the same view without one of its runs.
 export function withoutRun(search, id) {
   const query = new URLSearchParams(search);

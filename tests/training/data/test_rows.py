@@ -57,6 +57,14 @@ class TestExamples:
         tokens, mask = examples.tokens(1)
         assert (tokens.tolist(), mask.tolist()) == ([4, 5, 6, 7], [0, 1, 1, 1])
 
+    def test_what_is_left_behind_the_cut_begins_with_the_second_token(self):
+        """The first is predicted from nothing: an answer without a prompt is one token poorer."""
+        rows = part(([], [5, END]), ([1, 2], [3, END]), ([], [4]))
+        examples = Examples(rows, longest=2)
+
+        assert [examples.tokens(i)[0].tolist() for i in range(len(examples))] == [[5, END]]
+        assert (examples.cut.shortened, examples.cut.left_out) == (1, 2)
+
     def test_the_end_is_learned_and_padding_is_not_though_it_is_the_same_token(self):
         source = Source("a", 1.0, Examples(EXAMPLES, 8), Examples(EXAMPLES, 8))
         batches = ExampleBatches([source], plan(batch_size=4, micro_batch_size=4))
@@ -81,6 +89,24 @@ class TestExamples:
                     assert positions[mine].tolist() == list(range(int(mine.sum())))
                     # Its first token is predicted from nothing.
                     assert not batch["loss_mask"][row][mine][0]
+
+    def test_packed_ones_are_all_there_once_in_every_epoch(self):
+        examples = Examples(part(*[([i + 1], [i + 2] * (i % 5) + [END]) for i in range(40)]), 16)
+        packed = Packed(examples)
+        batches = ExampleBatches(
+            [Source("a", 1.0, packed, packed)], plan(batch_size=len(packed), epochs=2)
+        )
+
+        assert batches.total_steps == 2
+        for step in range(2):
+            ((*micro_batches,),) = batches.updates(step)
+            firsts = [
+                int(token)
+                for batch in micro_batches
+                for token in batch["tokens"][(batch["positions"] == 0) & (batch["segments"] > 0)]
+            ]
+            assert sorted(firsts) == list(range(1, 41))
+            assert all(batch["tokens"].shape[1] <= 16 for batch in micro_batches)
 
     def test_nothing_left_says_what_to_change(self):
         short = Examples(EXAMPLES, longest=1)
@@ -122,6 +148,30 @@ class TestPairs:
         batch = Pairs(PAIRS, longest=3, longest_prompt=1).batch([1])
         assert batch["tokens"].tolist() == [[1, 2, 3], [1, 3, END]]
 
+    def test_a_pair_without_one_of_its_answers_is_left_out(self):
+        """The prompt of three tokens fills all there is."""
+        pairs = Pairs(PAIRS, longest=3)
+        assert [pairs.batch([i])["tokens"].tolist() for i in range(len(pairs))] == [
+            [[1, 2, 3], [1, 3, END]]
+        ]
+        assert (pairs.cut.shortened, pairs.cut.left_out) == (2, 2)
+
+    def test_answers_that_differ_behind_the_cut_alone_teach_nothing(self):
+        rows = part(([1], [2, 3, 4, END]), ([1], [2, 3, 5, END]))
+        assert len(Pairs(rows, longest=3)) == 0
+        assert len(Pairs(rows, longest=4)) == 1
+
+    def test_a_short_prompt_is_whole_beside_a_long_one(self):
+        pairs = Pairs(PAIRS, longest=10, longest_prompt=1)
+        # Answers of 2, 3, 5 and 2 tokens, each behind one of its prompt.
+        assert pairs.batch([0, 1])["lengths"].tolist() == [3, 4, 6, 3]
+        assert pairs.batch([1])["tokens"].tolist() == [[1, 2, 3, 4, 5, END], [1, 3, END, 0, 0, 0]]
+
+    def test_no_pair_left_says_what_to_change(self):
+        pairs = Pairs(PAIRS, longest=1)
+        with pytest.raises(BadData, match=r"of 3 rows 3 are cut and 3 left out.*longer sequences"):
+            PairBatches([Source("a", 1.0, pairs, pairs)], plan())
+
     def test_a_reference_stands_beside_its_pair(self):
         pairs = Pairs(PAIRS, longest=10)
         batches = PairBatches([Source("a", 1.0, pairs, pairs)], plan(epochs=3))
@@ -148,6 +198,33 @@ class TestPrompts:
     def test_of_a_preference_there_is_one(self):
         prompts = Prompts(PAIRS, longest=9, every=2)
         assert [prompts.tokens(i).tolist() for i in range(3)] == [[1, 2, 3], [7], [1]]
+
+    def test_an_answer_is_no_part_of_them(self):
+        prompts = Prompts(EXAMPLES, longest=9)
+        assert [prompts.tokens(i).tolist() for i in range(3)] == [[1, 2], [4], [8, 9, 8, 9, 8]]
+        assert prompts.lengths.tolist() == [2, 1, 5]
+
+    def test_nothing_to_answer_is_left_out(self):
+        prompts = Prompts(part(([], [1, END]), ([3], [1, END])), longest=9)
+        assert [prompts.tokens(i).tolist() for i in range(len(prompts))] == [[3]]
+
+    def test_they_need_no_validation_but_something_to_answer(self):
+        some, none = Prompts(self.ROWS, longest=4), Prompts(part(), longest=4)
+        assert PromptStream([Source("a", 1.0, some, none)], plan()).total_steps == 2
+        with pytest.raises(BadData, match="Nothing is left of “a” for training: of 0 rows"):
+            PromptStream([Source("a", 1.0, none, some)], plan())
+
+    def test_shares_after_going_on_in_the_middle(self):
+        long = Prompts(part(*[([i + 1] * 9, []) for i in range(12)]), longest=20)
+        short = Prompts(part(*[([i + 1], []) for i in range(12)]), longest=20)
+        sources = [Source("long", 0.75, long, long), Source("short", 0.25, short, short)]
+        walked, resumed = (PromptStream(sources, plan(batch_size=4, epochs=9)) for _ in range(2))
+        for step in range(31):
+            walked.batch(step, World())
+        resumed.batch(30, World())
+
+        assert resumed.measured() == walked.measured()
+        assert walked.measured()["data/share/long"] == pytest.approx(0.75, abs=0.03)
 
     def test_processes_answer_different_ones(self):
         prompts = Prompts(part(*[([i + 1], []) for i in range(8)]), longest=4)
@@ -206,3 +283,30 @@ class TestBatches:
         list(resumed.updates(99))
         assert resumed.measured() == walked.measured()
         assert walked.measured()["data/share/long"] == pytest.approx(0.5, abs=0.02)
+
+    def test_one_source_has_no_shares_to_show(self):
+        batches = self.batches()
+        list(batches.updates(0))
+        assert batches.measured() == {}
+
+    def test_every_source_has_its_share_of_the_validation_and_at_least_one_row(self):
+        many, few = Examples(self.ROWS, 8), Examples(part(([7], [8, END])), 8)
+        sources = [Source("many", 0.9, many, many), Source("few", 0.1, few, few)]
+        batches = ExampleBatches(sources, plan(validation_rows=4))
+        assert [b["tokens"][0, 0].item() for b in batches.validation()] == [1, 3, 6, 9, 7]
+
+    def test_the_log_says_what_there_is_to_learn_from(self):
+        sources: list[Source[Any]] = [
+            Source("a", 1.0, Packed(Examples(EXAMPLES, 6)), Examples(EXAMPLES, 9))
+        ]
+        batches = ExampleBatches(sources, plan())
+
+        training, validation, steps = batches.notes()
+        assert training == (
+            "a, training: 3 rows with 15 tokens, packed into 3 sequences "
+            "(of 3 rows 1 are cut and 0 left out)"
+        )
+        assert validation == (
+            "a, validation: 3 rows with 16 tokens (of 3 rows 0 are cut and 0 left out)"
+        )
+        assert steps == "2 steps"

@@ -113,6 +113,7 @@ def two_texts(**changes: Any) -> TextWindows:
     far = replace(
         second.text,
         training=Part(np.arange(5_000, 6_000, dtype=np.uint16), np.array([0, 1_000])),
+        validation=Part(np.arange(5_000, 5_030, dtype=np.uint16), np.array([0, 30])),
     )
     values: dict[str, Any] = {
         "context": 4,
@@ -142,6 +143,44 @@ def test_a_share_is_right_at_once_after_going_on_in_the_middle():
     starts(resumed, 7)
 
     assert resumed.measured() == walked.measured()
+
+
+def test_the_share_is_that_of_the_steps_that_were_made():
+    """Of 6 windows a step a tenth: of the first six 1, of twelve 1, of eighteen 2."""
+    first, second = two_texts().sources
+    source = two_texts()
+    uneven = replace(source, sources=[replace(first, share=0.9), replace(second, share=0.1)])
+    found = []
+    for step in range(3):
+        drawn = sum(start >= 5_000 for start in starts(uneven, step))
+        found.append((drawn, uneven.measured()["data/share/far"]))
+
+    assert found == [(1, 1 / 6), (0, 1 / 12), (1, 2 / 18)]
+
+
+def test_each_source_has_its_share_of_the_validation():
+    """Of eight windows; each has seven to give."""
+    batches = two_texts(validation_sequences=8).validation()
+    found = torch.cat([batch["tokens"] for batch in batches])[:, 0].tolist()
+
+    assert found == [0, 4, 8, 12, 16, 20, 5_000, 5_012]
+
+
+@pytest.mark.parametrize("sequences", [1, 5, 6, 7])
+def test_every_validation_window_is_some_process_s_own(sequences: int):
+    """However many there are: three processes, two windows at a time."""
+    whole = torch.cat(
+        [b["tokens"] for b in windows(100, 90, validation_sequences=sequences).validation()]
+    )
+    parts = [
+        list(windows(100, 90, validation_sequences=sequences, world=World(rank, 3)).validation())
+        for rank in range(3)
+    ]
+
+    together = torch.cat([batch["tokens"] for part in parts for batch in part])
+    assert sorted(together.tolist()) == sorted(whole.tolist())
+    # The first has the most: it is the one that lends.
+    assert len(parts[0]) == max(map(len, parts))
 
 
 @pytest.mark.parametrize("make", [windows, two_texts])
