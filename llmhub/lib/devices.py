@@ -1,12 +1,15 @@
 """What is known of devices by their name: the most they compute, and what they draw.
 
-Dense figures of the makers' data sheets, without sparsity: operations per second in 16 bits (bf16)
-and for matrix products of 32-bit numbers as our trainer runs them (TF32 where there is such a
-thing), and the board's power limit in watts.
+Dense figures of the makers' data sheets, without sparsity: operations per second in 16 bits (bf16;
+fp16 where there is no bf16) and for matrix products of 32-bit numbers as our trainer runs them
+(TF32 where there is such a thing), and the board's power limit in watts. NVIDIA's sheets give most
+figures with sparsity, which are twice as large; those of GeForce cards are in the architectures'
+white papers, with accumulation in 32 bits.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -17,8 +20,9 @@ class Known:
     watts: int
 
 
-# The first name that a device's own name contains.
+# The first name that a device's own name contains as a word.
 _KNOWN = {
+    "MI300X": Known(1307e12, 654e12, 750),
     "H200": Known(989e12, 494e12, 700),
     "H100 PCIe": Known(756e12, 378e12, 350),
     "H100": Known(989e12, 494e12, 700),
@@ -38,7 +42,11 @@ _KNOWN = {
 
 
 def known(device_name: str) -> Known | None:
-    return next((known for name, known in _KNOWN.items() if name in device_name), None)
+    """An RTX A1000 is no A10, and no T400 a T4."""
+    for name, found in _KNOWN.items():
+        if re.search(rf"\b{name}\b", device_name):
+            return found
+    return None
 
 
 def peak_flops(device_name: str, precision: str) -> float | None:

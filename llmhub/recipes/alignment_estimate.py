@@ -1,7 +1,10 @@
 """What SFT, a reward model, DPO and PPO will need, from the shape of their base model.
 
 The same arithmetic as for pretraining, with what each does besides: a reference that is looked at
-once (DPO) or kept (PPO without adapters), a reward model, answers that have to be written.
+once (DPO) or kept (PPO without adapters), a reward model, answers that have to be written. The
+reward model is taken to be as large as the policy, whose tokenizer it shares.
+
+Tokens are counted as the trainer does: each time that something is learned from them.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from llmhub.recipes.estimate import (
-    ADAMW_MOMENTS,
     FORWARD_FLOPS,
     FP32,
     Device,
@@ -18,7 +20,11 @@ from llmhub.recipes.estimate import (
     activations,
     count_parameters,
     divide_up,
+    gathered_bytes,
     key_value_width,
+    learning_states,
+    shape,
+    states,
     training_flops,
 )
 from llmhub.recipes.shapes import Shape
@@ -38,16 +44,19 @@ from llmhub.recipes.specs import (
 class Work:
     """One step of an alignment."""
 
-    rows: int  # of the batch, over all devices
+    rows: int  # of the batch, over all processes
+    update_rows: int  # of the batch that one optimizer step learns from
     at_once: int  # rows of a micro-batch
     sequences_per_row: int
     length: int  # tokens, at most
     passes: int = 1  # with gradients, over each sequence
-    # Tokens of a sequence that pass forward besides, all models together in whole models.
+    # Without gradients, over each sequence, by all models together.
     forward_passes: float = 0.0
-    # Frozen models kept in memory, in whole models.
+    # Models kept in memory beside the one that learns.
     frozen: int = 0
     steps: int | None = None
+    # Rows that are written side by side.
+    written: int = 0
 
 
 @singledispatch
@@ -59,6 +68,7 @@ def work_of(spec: AlignmentSpec) -> Work:
 def _(spec: SFTSpec) -> Work:
     training = spec.training
     return Work(
+        training.batch_size,
         training.batch_size,
         training.micro_batch_size,
         1,
@@ -72,6 +82,7 @@ def _(spec: SFTSpec) -> Work:
 def _(spec: RewardSpec | DPOSpec) -> Work:
     training = spec.training
     return Work(
+        training.batch_size,
         training.batch_size,
         training.micro_batch_size,
         2,
@@ -88,6 +99,7 @@ def _(spec: PPOSpec) -> Work:
     training = spec.training
     return Work(
         training.batch_size,
+        training.mini_batch_size,
         training.micro_batch_size,
         1,
         training.max_prompt_length + training.response_length,
@@ -95,39 +107,56 @@ def _(spec: PPOSpec) -> Work:
         forward_passes=4,
         frozen=1 if spec.lora.rank else 2,
         steps=training.max_steps,
+        written=training.mini_batch_size,
     )
 
 
 def alignment_estimate(
-    spec: AlignmentSpec, shape: Shape, device: Device | None = None, rows: int | None = None
+    spec: AlignmentSpec, base: Shape, device: Device | None = None, rows: int | None = None
 ) -> Estimate:
     """`rows`: of the data, without those for validation; steps are 0 where they alone decide."""
-    work = work_of(spec)
-    parameters = parameters_of(shape)
-    learning = adapters(shape.model, spec.lora) if spec.lora.rank else parameters
+    work, runtime = work_of(spec), spec.runtime
+    parameters, has_adapters = parameters_of(base), bool(spec.lora.rank)
+    learning = adapters(base.model, spec.lora) if has_adapters else parameters
     steps = steps_of(spec, work, rows)
-    tokens_per_step = work.rows * work.sequences_per_row * work.length
-    per_token = work.passes * training_flops(parameters, learning, spec.runtime)
-    per_token += round(work.forward_passes * FORWARD_FLOPS * parameters)
-    tokens_at_once = work.at_once * work.sequences_per_row * work.length
-    all_weights = parameters + (learning if spec.lora.rank else 0)
+    tokens_per_step = work.passes * work.rows * work.sequences_per_row * work.length
+    per_token = training_flops(parameters, learning, runtime)
+    per_token += round(work.forward_passes / work.passes * FORWARD_FLOPS * parameters)
+    accumulation = work.update_rows // (work.at_once * runtime.processes)
+    whole = learning_states(learning, parameters if has_adapters else 0)
+    held = states(runtime, whole, accumulation, gathered_bytes(base.model))
+    waiting = activations(
+        base.model,
+        runtime,
+        work.at_once * work.sequences_per_row * work.length,
+        device,
+        writes=not isinstance(spec, RewardSpec),
+    )
     return Estimate(
         parameters=parameters,
         context_length=work.length,
-        accumulation=work.rows // (work.at_once * spec.runtime.processes),
+        accumulation=accumulation,
         effective_batch_sequences=work.rows,
         requested_batch_sequences=work.rows,
         tokens_per_step=tokens_per_step,
         steps=steps,
         total_tokens=tokens_per_step * steps,
         flops=per_token * tokens_per_step * steps,
-        weights_bytes=FP32 * all_weights,
-        gradients_bytes=FP32 * learning,
-        optimizer_bytes=ADAMW_MOMENTS * FP32 * learning,
-        activations_bytes=activations(shape.model, spec.runtime, tokens_at_once, device),
+        weights_bytes=held.weights,
+        gradients_bytes=held.gradients,
+        optimizer_bytes=held.optimizer,
+        # While answers are written no gradients are there.
+        activations_bytes=max(waiting, written_bytes(base.model, work) - held.gradients),
         learning=learning,
         frozen_bytes=work.frozen * FP32 * parameters,
     )
+
+
+def written_bytes(model: GPT2Model | LlamaModel, work: Work) -> int:
+    """Keys and values of the answers that are written side by side, in 32 bits."""
+    layers, width = shape(model)
+    of_keys = key_value_width(model) if isinstance(model, LlamaModel) else width
+    return work.written * work.length * layers * 2 * of_keys * FP32
 
 
 def steps_of(spec: AlignmentSpec, work: Work, rows: int | None) -> int:
@@ -139,10 +168,10 @@ def steps_of(spec: AlignmentSpec, work: Work, rows: int | None) -> int:
     return min(steps, work.steps or steps)
 
 
-def parameters_of(shape: Shape) -> int:
-    count = count_parameters(shape.model)
-    if isinstance(shape.model, LlamaModel) and shape.is_tied:
-        count -= shape.model.vocab_size * shape.model.hidden_size
+def parameters_of(base: Shape) -> int:
+    count = count_parameters(base.model)
+    if isinstance(base.model, LlamaModel) and base.is_tied:
+        count -= base.model.vocab_size * base.model.hidden_size
     return count
 
 

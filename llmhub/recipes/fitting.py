@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from llmhub.recipes.shapes import Shape
 from llmhub.recipes.specs import PretrainSpec, Spec
 
 ADAPTERS = 16  # rank
+MICRO_BATCH = "training.micro_batch_size"
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,35 @@ def what_would_fit(
     spec: Spec, device: Device, shape: Shape | None, usable_bytes: float
 ) -> Fit | None:
     """None where nothing of the kind would do: then the model is too large for the device."""
+
+    def needed(changes: dict[str, Any]) -> int | None:
+        found = _estimate_of(spec, changes, device, shape)
+        fits = found is not None and found.memory_bytes <= usable_bytes
+        return found.memory_bytes if found and fits else None
+
     tried: dict[str, Any] = {}
     for change in _gentlest_first(spec):
         tried |= change
-        found = _estimate_of(spec, tried, device, shape)
-        if found and found.memory_bytes <= usable_bytes:
-            return Fit(dict(tried), found.memory_bytes)
+        if needed(tried) is not None:
+            least = _without_needless(spec, tried, needed)
+            return Fit(least, needed(least) or 0)
     return None
+
+
+def _without_needless(
+    spec: Spec, changes: dict[str, Any], needed: Callable[[dict[str, Any]], int | None]
+) -> dict[str, Any]:
+    """What came first may not be necessary any more, or not to that extent."""
+    for name in list(changes):
+        fewer = {key: value for key, value in changes.items() if key != name}
+        if fewer and needed(fewer) is not None:
+            changes = fewer
+    while MICRO_BATCH in changes:
+        larger = changes | {MICRO_BATCH: 2 * changes[MICRO_BATCH]}
+        if larger[MICRO_BATCH] >= spec.training.micro_batch_size or needed(larger) is None:
+            break
+        changes = larger
+    return changes
 
 
 def _estimate_of(
@@ -56,7 +79,7 @@ def _gentlest_first(spec: Spec) -> Iterator[dict[str, Any]]:
     micro = spec.training.micro_batch_size
     while micro > 1:
         micro //= 2
-        yield {"training.micro_batch_size": micro}
+        yield {MICRO_BATCH: micro}
     if spec.runtime.precision != "bf16":
         yield {"runtime.precision": "bf16"}
     if not spec.runtime.activation_checkpointing:
@@ -67,6 +90,7 @@ def _gentlest_first(spec: Spec) -> Iterator[dict[str, Any]]:
 
 
 def _shorter(spec: Spec) -> Iterator[dict[str, Any]]:
+    """Shorter sequences: the last resort, since rows are cut."""
     name = "max_seq_length"
     length = getattr(spec.training, name, None)
     if length is None:

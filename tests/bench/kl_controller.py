@@ -2,9 +2,9 @@
 
     python -m tests.bench.kl_controller FOLDER
 
-A small model (GPT-2 of width 16, 11,000 parameters) is rewarded by a scorer with a head drawn at random,
-which has strong opinions: without a penalty it would leave its reference for good. The horizon is
-200 answers, of which a step writes 16: a fifth more or less of the coefficient in 12 steps at most.
+A small model (GPT-2 of width 16) is rewarded by a scorer with a head drawn at random, which has
+strong opinions: without a penalty it would leave its reference for good. The horizon is 200
+answers, of which a step writes 16: a fifth more or less of the coefficient in 12 steps at most.
 """
 
 from __future__ import annotations

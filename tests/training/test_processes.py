@@ -57,10 +57,9 @@ def two(strategy: str) -> dict[str, Any]:
     return {"runtime__processes": 2, "runtime__strategy": strategy}
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+@pytest.mark.parametrize(("architecture", "strategy"), [("gpt2", "ddp"), ("llama", "fsdp")])
 def test_pretraining(
-    strategy: str, architecture: str, place: Place, another_place: Place, a_hub: Hub
+    architecture: str, strategy: str, place: Place, another_place: Place, a_hub: Hub
 ):
     dropout = {"gpt2": "model__dropout", "llama": "model__attention_dropout"}[architecture]
     changes: dict[str, Any] = {dropout: 0.0, "training__micro_batch_size": 2}

@@ -67,7 +67,9 @@ def test_half_and_half_is_the_whole(case: str, places: Alignments):
         assert first.series(name) | second.series(name) == whole.series(name), name
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", ["sft packed", "sft packed with adapters", "reward", "dpo with adapters", "ppo"]
+)
 def test_kill_9_at_a_random_step(case: str, places: Alignments):
     objective, changes = CASES[case]
     steps = 12 if objective == "ppo" else 40

@@ -158,6 +158,15 @@ def test_the_share_is_that_of_the_steps_that_were_made():
     assert found == [(1, 1 / 6), (0, 1 / 12), (1, 2 / 18)]
 
 
+def test_no_place_of_a_batch_belongs_to_a_source():
+    """Though of eight windows always two are of the second text."""
+    source = two_texts(accumulation=4)
+    is_far = np.array([[start >= 5_000 for start in starts(source, step)] for step in range(60)])
+
+    assert (is_far.sum(1) == 2).all()
+    assert (is_far.any(0) & ~is_far.all(0)).all()
+
+
 def test_each_source_has_its_share_of_the_validation():
     """Of eight windows; each has seven to give."""
     batches = two_texts(validation_sequences=8).validation()
