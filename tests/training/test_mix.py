@@ -11,6 +11,7 @@ import pytest
 from llmhub.lib import manifest
 from llmhub.lib import metric_names as names
 from llmhub.lib.rows.kinds import Kind
+from llmhub.recipes.specs import Spec
 from tests.training import alignment, small
 from tests.training.alignment import Alignments
 from tests.training.small import Place, Recorder
@@ -29,7 +30,7 @@ def greek(tmp_path: Path) -> Source:
     return Source([small.data_file(path)], Reading("text", Kind.TEXT, {}))
 
 
-def mixed(place: Place, spec: small.Spec, greek: Source, resume_from: Path | None = None) -> Job:
+def mixed(place: Place, spec: Spec, greek: Source, resume_from: Path | None = None) -> Job:
     job = place.job(spec, resume_from)
     (words,) = job.data
     other = Data("greek", greek, greek.files[0].sha256, weight=0.25)
