@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from llmhub.lib.model_reference import SMOLLM2, TINY
 from llmhub.recipes.specs import GPT2Model, LlamaModel
 
-
 CONFIG = "config.json"
 MAX_CONFIG_CHARACTERS = 2**20
 
@@ -114,7 +113,7 @@ def of_config(values: Mapping[str, Any]) -> Shape | None:
     try:
         return read(values) if read else None
     # What a person has put there may be anything.
-    except (ValidationError, KeyError, TypeError):
+    except (ValidationError, KeyError, TypeError, ArithmeticError):
         return None
 
 
