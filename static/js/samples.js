@@ -2,7 +2,8 @@
 import { withChoice } from "./lib/view.js";
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!detail.successful || !detail.elt.closest(".samples-head")) return;
+  // By now another element has taken the place of the one that asked.
+  if (!detail.successful || !detail.requestConfig.elt.closest(".samples-head")) return;
   const { search } = new URL(detail.pathInfo.finalRequestPath, location.href);
   const query = withChoice(location.search, search, ["prompt", "step"]);
   history.replaceState(null, "", `${location.pathname}?${query}${location.hash}`);
