@@ -176,6 +176,7 @@ URLS: dict[str, Rule] = {
     "api/v1/pipelines": api(POST=LAUNCH),
     "api/v1/runs/<int:run_id>": api("run", GET=READ),
     "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),
+    "api/v1/runs/<int:run_id>/continue": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/metrics": api("run", GET=READ),
 }
 

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -82,13 +82,16 @@ def boot_id() -> str:
 
 def find(arguments: Sequence[str]) -> Identity | None:
     """The process whose command line ends with `arguments`."""
+    return next(find_all(arguments), None)
+
+
+def find_all(arguments: Sequence[str]) -> Iterator[Identity]:
     tail = [os.fsencode(argument) for argument in arguments]
     for entry in PROC.iterdir():
         if entry.name.isdigit() and _command_line(entry)[-len(tail) :] == tail:
             found = Identity.of(int(entry.name))
             if found is not None and found.is_alive():
-                return found
-    return None
+                yield found
 
 
 def _command_line(entry: Path) -> list[bytes]:

@@ -59,7 +59,8 @@ class Supervisor:
         self.heartbeat, self.report = Every(HEARTBEAT_SECONDS), Every(REPORT_SECONDS)
         self.trainer: Trainer | None = None
         self.want = written_want(place)
-        self.pinned: list[int] = []
+        # Not known: an earlier attempt may have left others on disk.
+        self.pinned: list[int] | None = None
         self.journal_tries = JOURNAL_TRIES
 
     @property
@@ -83,6 +84,7 @@ class Supervisor:
             if self.trainer is None:
                 return self.never_begun()
         exit_code = self.watch(self.trainer) if self.trainer else None
+        trainers.kill_rest(self.place, self.module)
         return ending_of(self.place, exit_code)
 
     def never_begun(self) -> Ending:
@@ -193,6 +195,7 @@ class Supervisor:
         while self.trainer is not None and self.trainer.is_alive():
             self.trainer.identity.kill_session()
             time.sleep(TICK_SECONDS)
+        trainers.kill_rest(self.place, self.module)
         write_json(self.place.finished, {"outcome": "stale"})
 
 

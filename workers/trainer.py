@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from llmhub.lib.rundir import AttemptDir
-from workers.process import Identity, find, start_apart
+from workers.process import Identity, find, find_all, start_apart
 
 MODULE = "workers.training.run"
+# Starts several processes of one training and ends when all of them have.
+TORCHRUN = "workers.training.torchrun"
 OUTCOMES = frozenset({"succeeded", "stopped", "paused", "failed", "killed"})
+CRASHED = "crashed"
 TAIL_BYTES = 4_000
 MESSAGE_CHARACTERS = 10_000
 
@@ -78,17 +81,28 @@ class Trainer:
 
 def command(place: AttemptDir, module: str, processes: int = 1) -> list[str]:
     """Several processes have torchrun for a parent: the hub starts a run again, and not it."""
-    work = ["-m", module, str(place.path)]
     if processes == 1:
-        return [sys.executable, *work]
+        return [sys.executable, *work(place, module)]
     elastic = ("--standalone", "--nproc-per-node", str(processes), "--max-restarts", "0")
-    return [sys.executable, "-m", "torch.distributed.run", *elastic, *work]
+    return [sys.executable, "-m", TORCHRUN, *elastic, *work(place, module)]
+
+
+def work(place: AttemptDir, module: str) -> list[str]:
+    """How the command line of every process of a training ends."""
+    return ["-m", module, str(place.path)]
+
+
+def kill_rest(place: AttemptDir, module: str) -> None:
+    """Ends what outlived the trainer: torchrun gives each of its processes a session of its own,
+    and none of them notices when it dies."""
+    for left in find_all(work(place, module)):
+        left.kill_session()
 
 
 def ending_of(place: AttemptDir, exit_code: int | None) -> Ending:
     """The trainer's own word, else what its end gives away."""
     said = read_object(place.result)
-    if said.get("outcome") in OUTCOMES:
+    if said.get("outcome") in OUTCOMES and not is_echo(said, exit_code):
         step = said.get("step")
         return Ending(
             said["outcome"],
@@ -102,17 +116,23 @@ def ending_of(place: AttemptDir, exit_code: int | None) -> Ending:
     return Ending(outcome, cause, message, current_step(place), exit_code)
 
 
+def is_echo(said: Mapping[str, Any], exit_code: int | None) -> bool:
+    """Whether a process only tells that it has lost another one, which was killed."""
+    is_crash = said.get("cause") == CRASHED
+    return is_crash and exit_code is not None and killing_signal(exit_code) is not None
+
+
 def told_by_exit(place: AttemptDir, exit_code: int | None) -> tuple[str, str, str]:
     if exit_code is None:
         return "killed", "killed", "It ended while nobody was watching."
     number = killing_signal(exit_code)
     if number is not None:
         return "killed", "killed", f"It was killed by signal {number} ({signal_name(number)})."
-    return "failed", "crashed", f"Exit code {exit_code}.\n{tail(place)}"
+    return "failed", CRASHED, f"Exit code {exit_code}.\n{tail(place)}"
 
 
 def killing_signal(exit_code: int) -> int | None:
-    """Launchers such as shells and torchrun turn a child's death by signal n into 128 + n."""
+    """Launchers such as shells and our torchrun turn a child's death by signal n into 128 + n."""
     if exit_code < 0:
         return -exit_code
     return exit_code - 128 if exit_code - 128 in signal.valid_signals() else None

@@ -14,6 +14,7 @@ from ninja.errors import HttpError
 from llmhub.accounts.models import ApiToken, Project
 from llmhub.api.auth import LAUNCH, READ
 from llmhub.api.schemas import (
+    ContinueIn,
     LaunchIn,
     MetricsOut,
     PipelineIn,
@@ -29,8 +30,8 @@ from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.lib.texts import is_slug, whole
 from llmhub.metrics import query
 from llmhub.recipes.models import Recipe, RecipeVersion
+from llmhub.runs import checkpoints, pipelines, services
 from llmhub.runs import launch as launching
-from llmhub.runs import pipelines, services
 from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
@@ -93,7 +94,6 @@ def launch_run(
     idempotency_key: IdempotencyKey = None,
 ) -> Status[RunOut]:
     project = token(request).project
-    checkpoint = checkpoint_of(request, body.resume_from) if body.resume_from else None
     run = launching.launch(
         user=token(request).user,
         project=project,
@@ -102,8 +102,30 @@ def launch_run(
         overrides=body.overrides,
         data=data_of(project, body),
         name=body.name,
-        parent=checkpoint.run if checkpoint else None,
-        checkpoint=checkpoint,
+        checkpoint=resumed(request, body.resume_from) if body.resume_from else None,
+        idempotency_key=idempotency_key,
+    )
+    return Status(201, RunOut.of(run_of(request, run.pk)))
+
+
+@router.post("/runs/{int:run_id}/continue", response={201: RunOut, 422: Refusal}, auth=LAUNCH)
+def continue_run(
+    request: HttpRequest,
+    run_id: int,
+    body: ContinueIn | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Status[RunOut]:
+    """A new run from a checkpoint of this one, with its values but for those that are given."""
+    wanted, source = body or ContinueIn(), run_of(request, run_id)
+    run = launching.launch(
+        user=token(request).user,
+        project=token(request).project,
+        recipe_version=source.recipe_version,
+        scale=source.scale,
+        overrides=source.overrides | wanted.overrides,
+        data=source.data,
+        name=wanted.name or source.name,
+        checkpoint=checkpoint_of(source, wanted.step, "step"),
         idempotency_key=idempotency_key,
     )
     return Status(201, RunOut.of(run_of(request, run.pk)))
@@ -130,15 +152,22 @@ def data_of(project: Project, body: LaunchIn | StageIn) -> launching.Data:
     return version
 
 
-def checkpoint_of(request: HttpRequest, wanted: ResumeIn) -> Checkpoint:
-    """The newest of a step, or the newest of all."""
-    kept = run_of(request, wanted.run).checkpoints.filter(removed_at=None)
-    if wanted.step is not None:
-        kept = kept.filter(step=wanted.step)
+def resumed(request: HttpRequest, wanted: ResumeIn) -> Checkpoint:
+    run = runs_of(request).filter(pk=wanted.run).first()
+    if run is None:
+        raise LaunchRefused({"resume_from": [_("There is no such run in this project.")]})
+    return checkpoint_of(run, wanted.step, "resume_from")
+
+
+def checkpoint_of(run: Run, step: int | None, what: str) -> Checkpoint:
+    """The newest of a step, or the newest of all; `what`: the field that asks for it."""
+    kept = checkpoints.here(run)
+    if step is not None:
+        kept = kept.filter(step=step)
     found = kept.order_by("-step", "-created_at").first()
     if found is None:
-        reason = _("Run %(run)s has no such checkpoint that is kept.") % {"run": wanted.run}
-        raise LaunchRefused({"resume_from": [reason]})
+        reason = _("Run %(run)s has no such checkpoint that is kept.") % {"run": run.pk}
+        raise LaunchRefused({what: [reason]})
     return found
 
 
@@ -148,22 +177,14 @@ def launch_pipeline(
     body: PipelineIn,
     idempotency_key: IdempotencyKey = None,
 ) -> Status[PipelineOut]:
-    """All stages or none; errors are named “<stage>.<field>”, the first stage being 0."""
+    """All stages or none; errors are named “stages.<number>.<field>”, the first being 0."""
     project = token(request).project
     pipeline = pipelines.launch(
         user=token(request).user,
         project=project,
         name=body.name,
         scale=body.scale,
-        stages=[
-            pipelines.Stage(
-                str(position),
-                recipe_of(project, stage.recipe),
-                data_of(project, stage),
-                stage.overrides,
-            )
-            for position, stage in enumerate(body.stages)
-        ],
+        stages=stages_of(project, body),
         idempotency_key=idempotency_key,
     )
     runs = runs_of(request).filter(pipeline=pipeline).order_by("stage")
@@ -176,6 +197,23 @@ def launch_pipeline(
             runs=[RunOut.of(run) for run in runs],
         ),
     )
+
+
+def stages_of(project: Project, body: PipelineIn) -> list[pipelines.Stage]:
+    """All that is not found is told at once."""
+    stages: list[pipelines.Stage] = []
+    errors: dict[str, list[str]] = {}
+    for position, stage in enumerate(body.stages):
+        name = f"stages.{position}"
+        try:
+            recipe, data = recipe_of(project, stage.recipe), data_of(project, stage)
+        except LaunchRefused as refused:
+            errors |= {f"{name}.{field}": reasons for field, reasons in refused.errors.items()}
+        else:
+            stages.append(pipelines.Stage(name, recipe, data, stage.overrides))
+    if errors:
+        raise LaunchRefused(errors)
+    return stages
 
 
 @router.get("/runs", response=RunsOut, auth=READ)

@@ -34,6 +34,8 @@ class RecipeOut(Schema):
 
 
 class ResumeIn(Schema):
+    model_config = {"extra": "forbid"}
+
     run: int
     step: int | None = Field(None, description="Without a step the newest checkpoint.")
 
@@ -56,7 +58,21 @@ class LaunchIn(Schema):
     )
 
 
+class ContinueIn(Schema):
+    model_config = {"extra": "forbid"}
+
+    step: int | None = Field(default=None, description="Without a step the newest checkpoint.")
+    overrides: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Values that differ from those of the run: the number of steps, to go on; "
+        "the learning rate, to take another course. Model and data stay.",
+    )
+    name: str = Field(default="", max_length=120)
+
+
 class StageIn(Schema):
+    model_config = {"extra": "forbid"}
+
     recipe: str
     dataset: str = ""
     mix: str = ""
@@ -64,6 +80,8 @@ class StageIn(Schema):
 
 
 class PipelineIn(Schema):
+    model_config = {"extra": "forbid"}
+
     stages: list[StageIn] = Field(
         description="In their order; each starts from what the ones before it make."
     )
@@ -86,10 +104,12 @@ class RunOut(Schema):
     recipe_version: int
     scale: str
     dataset: str | None
-    mix: str | None = None
+    mix: str | None
     dataset_version: int = Field(description="Of the dataset or the mix.")
     overrides: dict[str, Any]
     config: dict[str, Any]
+    parent: int | None = Field(description="The run that it goes on from, or was launched after.")
+    pipeline: int | None
     state: str
     want: str
     cause: str
@@ -116,6 +136,8 @@ class RunOut(Schema):
             dataset_version=run.data.number,
             overrides=run.overrides,
             config=run.config,
+            parent=run.parent_id,
+            pipeline=run.pipeline_id,
             state=run.state,
             want=run.want,
             cause=run.cause,

@@ -95,13 +95,12 @@ def release(run: Run) -> None:
     """What waits for the best checkpoint of this run may begin, or never will."""
     if not run.is_over() or (run.state == State.SUCCEEDED and inputs.find(run, step=None)):
         return
-    waits = {"inputs__source": run, "inputs__step": None, "inputs__checkpoint": None}
-    for waiting in Run.objects.filter(**waits).distinct():
+    said = {"cause": "upstream_failed", "message": f"{run.name} (#{run.pk})"}
+    # Always the oldest first: whoever else holds several runs takes them in this order too.
+    for waiting in Run.objects.filter(pk__in=inputs.waiting_for(run)).order_by("pk"):
         lock(waiting)
-        reason = f"{run.name} (#{run.pk})"
-        if not waiting.is_over() and not waiting.is_active():
-            move(waiting, State.STOPPED, cause="upstream_failed", message=reason, want=Want.STOP)
-            release(waiting)
+        if not waiting.is_over():
+            move(waiting, State.STOPPED, want=Want.STOP, resume_on_start=False, **said)
 
 
 def close(attempt: Attempt, how: End) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from llmhub.accounts.models import hash_secret, new_secret
@@ -33,10 +33,13 @@ def enqueue_claim() -> Dispatch:
 def claim(worker: Worker) -> tuple[Attempt, str] | None:
     """A new attempt at the oldest queued run and its secret; None without a run or a free slot."""
     free = free_slots(worker)
-    run = oldest_queued(widest(free) if worker.has_gpus else None) if free else None
+    run = oldest_queued(worker) if free else None
     if run is None:
         return None
     width = width_on(worker, run)
+    place = first_fitting(free, width)
+    if place is None:
+        return None
     # The new fence makes every earlier attempt stale.
     move(run, State.CLAIMED, fence=F("fence") + 1, cause="", message="")
     secret = new_secret()
@@ -45,7 +48,7 @@ def claim(worker: Worker) -> tuple[Attempt, str] | None:
         number=run.attempts.count() + 1,
         fence=run.fence,
         worker=worker,
-        slot=next(stretch[0] for stretch in stretches(free) if len(stretch) >= width),
+        slot=place,
         width=width,
         secret_hash=hash_secret(secret),
         claimed_at=Now(),
@@ -64,19 +67,10 @@ def free_slots(worker: Worker) -> list[int]:
     return [slot for slot in range(locked.slots) if slot not in taken]
 
 
-def stretches(slots: list[int]) -> list[list[int]]:
-    """Slots side by side."""
-    found: list[list[int]] = []
-    for slot in slots:
-        if found and found[-1][-1] == slot - 1:
-            found[-1].append(slot)
-        else:
-            found.append([slot])
-    return found
-
-
-def widest(slots: list[int]) -> int:
-    return max(map(len, stretches(slots)))
+def first_fitting(free: list[int], width: int) -> int | None:
+    """The first of so many slots side by side."""
+    side_by_side = ({*range(slot, slot + width)} for slot in free)
+    return next((min(slots) for slots in side_by_side if slots <= {*free}), None)
 
 
 def width_on(worker: Worker, run: Run) -> int:
@@ -90,11 +84,13 @@ def claimable() -> QuerySet[Run]:
     return queued.exclude(pk__in=inputs.waited_for().values("run"))
 
 
-def oldest_queued(most_processes: int | None) -> Run | None:
-    """Of those that need no more GPUs than are free, where that matters."""
+def oldest_queued(worker: Worker) -> Run | None:
+    """Of those that need no more GPUs than the worker has. Its turn comes before that of younger
+    ones even where too few are free just now: else it would wait for ever for all at once."""
     queued = claimable().order_by("queued_at", "pk")
-    if most_processes is not None:
-        queued = queued.exclude(config__runtime__processes__gt=most_processes)
+    if worker.has_gpus:
+        fits = Q(config__runtime__processes__lte=worker.slots)
+        queued = queued.filter(fits | Q(config__runtime__processes__isnull=True))
     return queued.select_for_update(skip_locked=True, no_key=True).first()
 
 

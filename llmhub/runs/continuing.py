@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.recipes import specs
-from llmhub.runs.models import Checkpoint, RunInput
+from llmhub.runs.models import Checkpoint, Run, RunInput
 from llmhub.runs.refusal import LaunchRefused
 
 if TYPE_CHECKING:
@@ -33,15 +33,32 @@ def of(spec: Spec, data: DatasetVersion | MixVersion, checkpoint: Checkpoint) ->
         errors["dataset"] = [_("A run that goes on from a checkpoint keeps its data.")]
     if checkpoint.removed_at is not None:
         errors[""] = [_("The checkpoint of step %(step)s is not kept.") % {"step": checkpoint.step}]
-    total = getattr(spec.training, "max_steps", None)
-    if total is not None and total <= checkpoint.step:
-        errors["training.max_steps"] = [
-            _("The checkpoint is at step %(step)s: enter more steps than that.")
-            % {"step": checkpoint.step}
-        ]
+    errors |= without_steps_left(spec, checkpoint)
     if errors:
         raise LaunchRefused(errors)
     return RunInput(role=RunInput.RESUME, source=run, step=checkpoint.step, checkpoint=checkpoint)
+
+
+def without_steps_left(spec: Spec, checkpoint: Checkpoint) -> dict[str, list[str]]:
+    """The field that says where the run ends, where that is no later than the checkpoint."""
+    if spec.training.max_steps is not None:
+        total, name = spec.training.max_steps, "max_steps"
+        reason = _("The checkpoint is at step %(step)s: enter more steps than that.")
+    else:
+        total, name = steps_of_epochs(spec, checkpoint.run), "epochs"
+        reason = _("The checkpoint is at step %(step)s, the end of these epochs: enter more.")
+    if not 0 < total <= checkpoint.step:
+        return {}
+    return {f"training.{name}": [reason % {"step": checkpoint.step}]}
+
+
+def steps_of_epochs(spec: Spec, run: Run) -> int:
+    """As the trainer of the run has counted them; 0 where more than the optimizer differs, for
+    then they may be others."""
+    given = specs.parse(run.config).training
+    counted = type(given).model_fields.keys() - specs.Optimizer.model_fields.keys()
+    same = all(getattr(given, name) == getattr(spec.training, name, None) for name in counted)
+    return run.total_steps if same else 0
 
 
 def differing(wanted: dict[str, object], given: dict[str, object]) -> list[str]:

@@ -109,24 +109,27 @@ def of_run(project: Project, name: str, reference: Reference, waited_for: set[in
             else _("Run %(run)s is a reward model: it scores texts and cannot write them.")
             % {"run": source}
         )
-    if source.pk not in waited_for:
-        check_checkpoint(source, reference.step)
-    return RunInput(role=name, source=source, step=reference.step)
+    waits = source.pk in waited_for and reference.step is None
+    # Taken now and not when a worker comes to it, so that the rotation leaves it alone.
+    checkpoint = None if waits else checkpoint_of(source, reference.step)
+    return RunInput(role=name, source=source, step=reference.step, checkpoint=checkpoint)
 
 
-def check_checkpoint(source: Run, step: int | None) -> None:
+def checkpoint_of(source: Run, step: int | None) -> Checkpoint:
     if not source.is_over() and step is None:
         raise NoSuchModel(
             _("Run %(run)s is still at work: choose one of its steps, or wait for its end.")
             % {"run": source}
         )
-    if find(source, step) is None:
-        if step is None:
-            raise NoSuchModel(_("Run %(run)s has no checkpoint that is kept.") % {"run": source})
+    found = find(source, step)
+    if found is None and step is None:
+        raise NoSuchModel(_("Run %(run)s has no checkpoint that is kept.") % {"run": source})
+    if found is None:
         raise NoSuchModel(
             _("Run %(run)s has no checkpoint of step %(step)s that is kept.")
             % {"run": source, "step": step}
         )
+    return found
 
 
 def check_demo(name: str) -> None:
@@ -144,14 +147,18 @@ def check_demo(name: str) -> None:
 
 def check_folder(text: str) -> None:
     """A link may lead anywhere: where it ends is what counts."""
-    place = Path(text).resolve()
+    try:
+        place = Path(text).resolve()
+        has_config = (place / CONFIG).is_file()
+    except (OSError, ValueError):
+        raise NoSuchModel(_("There is no folder %(folder)s.") % {"folder": text}) from None
     roots = [Path(root).resolve() for root in settings.MODEL_ROOTS]
     if not any(place.is_relative_to(root) for root in roots):
         raise NoSuchModel(
             _("The folder %(folder)s is not below one of MODEL_ROOTS (%(roots)s).")
             % {"folder": text, "roots": ", ".join(map(str, roots)) or _("none is set")}
         )
-    if not (place / CONFIG).is_file():
+    if not has_config:
         raise NoSuchModel(
             _("The folder %(folder)s holds no model: it has no config.json.") % {"folder": text}
         )
@@ -177,7 +184,9 @@ def resolve(run: Run) -> dict[str, dict[str, Any]]:
 
     Raises MissingModel.
     """
-    followed = {row.role: follow(row) for row in run.inputs.select_related("source", "checkpoint")}
+    # What it goes on from is needed until it has a checkpoint of its own.
+    rows = run.inputs.exclude(role=RunInput.RESUME).select_related("source", "checkpoint")
+    followed = {row.role: follow(row) for row in rows}
     spec = specs.parse(run.config)
     return {
         name: described(model_reference.parse(text), followed.get(name))
@@ -190,7 +199,8 @@ def follow(row: RunInput) -> Checkpoint:
         row.checkpoint = find(row.source, row.step)
         row.save(update_fields=["checkpoint"])
     if row.checkpoint is None:
-        raise MissingModel(f"Run {row.source_id} ({row.source}) has no checkpoint that is kept.")
+        which = "checkpoint" if row.step is None else f"checkpoint of step {row.step}"
+        raise MissingModel(f"Run {row.source_id} ({row.source}) has no {which} that is kept.")
     if not Path(row.checkpoint.path).is_dir():
         raise MissingModel(
             f"The checkpoint of step {row.checkpoint.step} of run {row.source_id} ({row.source}) "
@@ -220,3 +230,16 @@ def resume_from(run: Run) -> Checkpoint | None:
 def waited_for() -> QuerySet[RunInput]:
     """Edges to runs whose best checkpoint is not known yet: whoever has one is not to be taken."""
     return RunInput.objects.filter(step=None).exclude(source__state__in=TERMINAL)
+
+
+def waiting_for(run: Run) -> set[int]:
+    """The runs that cannot begin before this one has left a checkpoint, and those that wait for
+    them in turn."""
+    found: set[int] = set()
+    reached = {run.pk}
+    while reached:
+        edges = RunInput.objects.filter(source__in=reached, step=None, checkpoint=None)
+        waiting = edges.exclude(run__state__in=TERMINAL)
+        reached = {*waiting.values_list("run", flat=True)} - found
+        found |= reached
+    return found

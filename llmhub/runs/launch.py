@@ -100,6 +100,7 @@ def plan(
     recipe = recipe_version.typed()
     check_scale(scale)
     check_names(recipe, overrides)
+    check_texts(overrides)
     # What fits depends on what the person changed; what smoke trains does not.
     base = changed(recipe, overrides) if scale == Scale.FIT else recipe
     preset = scales.apply(base, scale, device)
@@ -133,6 +134,19 @@ def check_names(recipe: specs.Spec, overrides: Mapping[str, Any]) -> None:
     if unknown:
         reason = _("There is no such value in this recipe.")
         raise LaunchRefused({name: [reason] for name in unknown})
+
+
+def check_texts(overrides: Mapping[str, Any]) -> None:
+    """PostgreSQL's JSON refuses NUL, UTF-8 refuses surrogates without their other half."""
+    texts = {name: value for name, value in overrides.items() if isinstance(value, str)}
+    unsound = [name for name, text in texts.items() if text != sound(text)]
+    if unsound:
+        reason = _("This text holds characters that cannot be stored.")
+        raise LaunchRefused({name: [reason] for name in unsound})
+
+
+def sound(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 def changed(spec: specs.Spec, overrides: Mapping[str, Any]) -> specs.Spec:
@@ -170,13 +184,9 @@ def launch(
     `checkpoint`: one of the parent's, from whose step this run goes on. The caller has checked that
     `user` may launch in `project`.
     """
+    parent = checkpoint.run if checkpoint else parent
     check_subject(project, recipe_version, data, parent)
     planned = plan(recipe_version, scale, overrides, device_at_hand(), project, rows_of(data))
-    check_dataset(planned.spec, data)
-    taken = inputs.check(project, planned.spec, place.upstream if place else ())
-    check_length(planned.spec, project)
-    if checkpoint is not None:
-        taken.rows.append(continuing.of(planned.spec, data, checkpoint))
     wish = Run(
         project=project,
         name=checked_name(name) or default_name(recipe_version, scale),
@@ -197,6 +207,15 @@ def launch(
         queued_at=timezone.now(),
         idempotency_key=idempotency_key or None,
     )
+    # Before what can change between two presses: a checkpoint that was there may be gone.
+    earlier = launched_with(wish)
+    if earlier:
+        return earlier
+    check_dataset(planned.spec, data)
+    taken = inputs.check(project, planned.spec, place.upstream if place else ())
+    check_length(planned.spec, project)
+    if checkpoint is not None:
+        taken.rows.append(continuing.of(planned.spec, data, checkpoint))
     return queue_once(wish, taken, planned)
 
 
@@ -208,9 +227,6 @@ def total_steps(planned: Plan) -> int:
 
 
 def queue_once(wish: Run, taken: Inputs, planned: Plan) -> Run:
-    earlier = launched_with(wish)
-    if earlier:
-        return earlier
     try:
         with transaction.atomic():
             wish.save()

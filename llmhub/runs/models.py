@@ -29,7 +29,8 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         return self.filter(last_seen_at__gt=Now() - WORKER_SILENT_AFTER)
 
     def with_free_slot(self) -> WorkerQuerySet:
-        busy = models.Count("attempts", filter=models.Q(attempts__ended_at=None))
+        is_open = models.Q(attempts__ended_at=None)
+        busy = models.Sum("attempts__width", filter=is_open, default=0)
         return self.annotate(busy=busy).filter(busy__lt=models.F("slots"))
 
 

@@ -48,7 +48,7 @@ def resume_all() -> int:
 
 def change(runs: QuerySet[Run], **values: object) -> list[int]:
     """One guarded UPDATE; rows that left the set while it waited for them are not touched."""
-    rows = list(runs.select_for_update(no_key=True))
+    rows = list(runs.select_for_update(no_key=True).order_by("pk"))
     Run.objects.filter(pk__in=[run.pk for run in rows]).update(**values)
     for run in rows:
         announce(run)

@@ -37,6 +37,10 @@ class Stage:
     data: Data
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def objective(self) -> str:
+        return self.recipe_version.recipe.objective
+
     def wish(self) -> dict[str, Any]:
         data = f"{type(self.data).__name__}:{self.data.pk}"
         return {
@@ -98,23 +102,44 @@ def launched_with(wish: Pipeline) -> Pipeline | None:
 
 
 def default_name(stages: Sequence[Stage], scale: str) -> str:
-    return f"{' → '.join(stage.name for stage in stages)} {scale}"[:120]
+    return f"{' → '.join(stage.objective for stage in stages)} {scale}"[:120]
 
 
 def launch_stages(pipeline: Pipeline, user: User, stages: Sequence[Stage]) -> None:
     """Every stage is tried, so that a person hears of all that is wrong at once."""
+    errors = out_of_order(stages)
     runs: list[Run] = []
-    errors: dict[str, list[str]] = {}
+    refused_ones: set[str] = set()
     for position, stage in enumerate(stages):
         try:
             runs.append(launch_stage(pipeline, user, stage, position, runs))
         except LaunchRefused as refused:
-            errors |= {f"{stage.name}.{name}": reasons for name, reasons in refused.errors.items()}
-            # What comes after it would only complain that it is missing.
-            if stage.recipe_version.recipe.objective in FITTING["model.base_model"]:
+            # What comes after one that is refused would only complain that it is missing.
+            told = [name for name in refused.errors if not FITTING.get(name, set()) & refused_ones]
+            errors |= {f"{stage.name}.{name}": refused.errors[name] for name in told}
+            refused_ones.add(stage.objective)
+            if stage.objective in FITTING["model.base_model"]:
                 break
     if errors:
         raise LaunchRefused(errors)
+
+
+def out_of_order(stages: Sequence[Stage]) -> dict[str, list[str]]:
+    """Every stage but the first starts from something that one before it makes."""
+    reason = _("This stage starts from nothing that the ones before it make.")
+    return {
+        f"{stage.name}.recipe": [reason]
+        for position, stage in enumerate(stages[1:], start=1)
+        if not any(
+            before.objective in FITTING[name]
+            for before in stages[:position]
+            for name in models_of(stage)
+        )
+    }
+
+
+def models_of(stage: Stage) -> Mapping[str, str]:
+    return specs.model_inputs(stage.recipe_version.typed())
 
 
 def launch_stage(
@@ -127,7 +152,7 @@ def launch_stage(
         scale=pipeline.scale,
         overrides={**upstream(stage, before), **stage.overrides},
         data=stage.data,
-        name=f"{pipeline.name[:100]} · {stage.name}",
+        name=f"{pipeline.name[:100]} · {stage.objective}",
         place=Place(pipeline, position, before),
     )
 
@@ -135,9 +160,8 @@ def launch_stage(
 def upstream(stage: Stage, before: Sequence[Run]) -> dict[str, str]:
     """The models of a stage are what the last fitting one before it makes. A reward model learns
     from the same model that PPO will train: PPO does not start from what comes after that."""
-    wanted = specs.model_inputs(stage.recipe_version.typed())
     found = {}
-    for name in wanted:
+    for name in models_of(stage):
         fitting = [run for run in before if run.objective in FITTING[name]]
         if fitting:
             found[name] = str(Reference(Kind.RUN, str(fitting[-1].pk)))
@@ -146,8 +170,11 @@ def upstream(stage: Stage, before: Sequence[Run]) -> dict[str, str]:
 
 @transaction.atomic
 def stop(pipeline: Pipeline) -> int:
-    """Stops every run of it that is not over, the last stage first; returns how many."""
-    effects = [services.stop(run) for run in pipeline.runs.order_by("-stage")]
+    """Stops every run of it that is not over; returns how many."""
+    # All are held before one is stopped, the oldest first as wherever several are held.
+    runs = [*pipeline.runs.select_for_update(no_key=True).order_by("pk")]
+    # The last stage first: a person has stopped it, and not the end of the one before it.
+    effects = [services.stop(run) for run in reversed(runs)]
     return sum(effect != services.Effect.UNCHANGED for effect in effects)
 
 

@@ -18,7 +18,7 @@ class Machine:
 
     @property
     def used(self) -> int:
-        return len(self.attempts) + self.hidden
+        return sum(attempt.width for attempt in self.attempts) + self.hidden
 
 
 def overview(user: User) -> list[Machine]:
@@ -33,5 +33,5 @@ def overview(user: User) -> list[Machine]:
         if (attempt.run_id,) in visible:
             machine.attempts.append(attempt)
         else:
-            machine.hidden += 1
+            machine.hidden += attempt.width
     return sorted(machines.values(), key=lambda machine: (not machine.alive, machine.worker.name))

@@ -17,11 +17,13 @@ from tests.factories import (
     join,
     make_attempt,
     make_dataset_version,
+    make_mix,
     make_project,
     make_recipe_version,
     make_run,
     make_user,
 )
+from tests.runs import alignment
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +109,147 @@ def test_a_refusal_names_the_field_and_launches_nothing(script, wish, change, fi
     assert not Run.objects.exists()
 
 
+class TestMixesAndModels:
+    @pytest.fixture
+    def sft(self, project) -> dict[str, Any]:
+        version = alignment.recipe("sft")
+        parts = {"a": alignment.rows(project, "sft"), "b": alignment.rows(project, "sft")}
+        mix = make_mix(project, parts)
+        return {"recipe": version.recipe.slug, "mix": mix.mix.slug}
+
+    def test_a_mix_takes_the_place_of_a_dataset(self, script, sft):
+        answer = script.post("/runs", sft)
+        assert answer.status_code == 201, answer.content
+        said = answer.json()
+        assert (said["mix"], said["dataset"], said["dataset_version"]) == (sft["mix"], None, 1)
+
+    @pytest.mark.parametrize(
+        ("change", "field"),
+        [
+            ({"mix": "no-such-mix"}, "mix"),
+            ({"dataset": "any"}, "mix"),
+            ({"overrides": {"model.base_model": "llama"}}, "model.base_model"),
+            ({"overrides": {"model.base_model": "run:999999"}}, "model.base_model"),
+        ],
+        ids=["mix", "both", "no model", "no run"],
+    )
+    def test_what_is_not_there_is_named(self, script, sft, change, field):
+        answer = script.post("/runs", sft | change)
+        assert answer.status_code == 422
+        assert answer.json()["fields"].keys() == {field}
+
+    def test_a_mix_of_another_project_does_not_exist(self, script, sft):
+        other = make_project("borealis")
+        theirs = make_mix(other, {"a": alignment.rows(other, "sft")})
+        assert "mix" in script.post("/runs", sft | {"mix": theirs.mix.slug}).json()["fields"]
+
+    def test_a_run_is_started_from(self, script, sft, project):
+        source = alignment.trained(project, 10)
+        wish = sft | {"overrides": {"model.base_model": f"run:{source.pk}/step-10"}}
+        run = Run.objects.get(pk=script.post("/runs", wish).json()["id"])
+        assert run.inputs.get().source == source
+
+
+class TestGoingOn:
+    @pytest.fixture
+    def source(self, project) -> Run:
+        version = make_recipe_version()
+        return alignment.trained(project, 10, 20, recipe_version=version, scale="full")
+
+    def test_a_run_goes_on_from_its_newest_checkpoint(self, script, source):
+        answer = script.post(f"/runs/{source.pk}/continue")
+        assert answer.status_code == 201, answer.content
+        said = answer.json()
+        assert (said["parent"], said["step"], said["name"]) == (source.pk, 20, source.name)
+        assert said["config"] == source.config
+
+    def test_a_fork_takes_another_course_from_an_earlier_step(self, script, source):
+        body = {"step": 10, "overrides": {"training.learning_rate": 1e-4}, "name": "slow"}
+        said = script.post(f"/runs/{source.pk}/continue", body).json()
+        assert (said["step"], said["name"]) == (10, "slow")
+        assert said["config"]["training"]["learning_rate"] == 1e-4
+
+    def test_the_same_key_goes_on_once(self, script, source):
+        key = {"Idempotency-Key": "k"}
+        first, second = (script.post(f"/runs/{source.pk}/continue", {}, **key) for _ in range(2))
+        assert first.json()["id"] == second.json()["id"]
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"step": 11}, "step"),
+            ({"overrides": {"model.n_layer": 3}}, "model.n_layer"),
+            ({"overrides": {"training.max_steps": 20}}, "training.max_steps"),
+            ({"dataset": "other"}, "dataset"),
+        ],
+    )
+    def test_what_cannot_be_is_named(self, script, source, body, field):
+        answer = script.post(f"/runs/{source.pk}/continue", body)
+        assert answer.status_code == 422
+        assert any(name.endswith(field) for name in answer.json()["fields"]), answer.json()
+        assert Run.objects.count() == 1
+
+    def test_a_launch_may_name_the_checkpoint_too(self, script, source):
+        wish = {
+            "recipe": source.recipe_version.recipe.slug,
+            "dataset": source.dataset_version.dataset.slug,
+            "resume_from": {"run": source.pk, "step": 10},
+        }
+        said = script.post("/runs", wish).json()
+        assert (said["parent"], said["step"]) == (source.pk, 10)
+        wish["resume_from"] = {"run": 999_999}
+        assert script.post("/runs", wish).json()["fields"].keys() == {"resume_from"}
+
+    def test_nobody_goes_on_from_a_run_of_another_project(self, script):
+        theirs = alignment.trained(make_project("borealis"), 10)
+        assert script.post(f"/runs/{theirs.pk}/continue").status_code == 404
+
+
+class TestPipelines:
+    @pytest.fixture
+    def stages(self, project) -> list[dict[str, str]]:
+        text = make_dataset_version(project).dataset.slug
+        stages = [{"recipe": make_recipe_version().recipe.slug, "dataset": text}]
+        for objective in ("sft", "dpo"):
+            data = alignment.rows(project, objective).dataset.slug
+            stages.append({"recipe": alignment.recipe(objective).recipe.slug, "dataset": data})
+        return stages
+
+    def test_all_stages_are_launched_as_one(self, script, stages):
+        key = {"Idempotency-Key": "nightly"}
+        answer = script.post("/pipelines", {"stages": stages}, **key)
+        assert answer.status_code == 201, answer.content
+        said = answer.json()
+        assert said["name"] == "pretrain → sft → dpo full"
+        pretrain, sft, dpo = said["runs"]
+        assert {run["pipeline"] for run in said["runs"]} == {said["id"]}
+        assert sft["config"]["model"]["base_model"] == f"run:{pretrain['id']}"
+        assert dpo["config"]["model"]["base_model"] == f"run:{sft['id']}"
+        assert script.post("/pipelines", {"stages": stages}, **key).json()["id"] == said["id"]
+        assert Run.objects.count() == 3
+
+    def test_what_is_wrong_is_named_by_its_stage_and_nothing_is_launched(self, script, stages):
+        stages[0]["dataset"], stages[2]["recipe"] = "none", "none"
+        answer = script.post("/pipelines", {"stages": stages})
+        assert answer.status_code == 422
+        assert answer.json()["fields"].keys() == {"stages.0.dataset", "stages.2.recipe"}
+        assert not Run.objects.exists()
+
+    def test_a_value_that_a_stage_does_not_take_is_named_too(self, script, stages):
+        wrong = stages[1] | {"overrides": {"training.learning_rate": -1}}
+        answer = script.post("/pipelines", {"stages": [stages[0], wrong]})
+        assert answer.json()["fields"].keys() == {"stages.1.training.learning_rate"}
+        assert not Run.objects.exists()
+
+    def test_one_stage_is_refused(self, script, stages):
+        assert script.post("/pipelines", {"stages": stages[:1]}).status_code == 422
+
+    def test_a_read_token_launches_none(self, alice, project, stages):
+        _row, secret = tokens.create(alice, project, "reader", [Scope.READ])
+        assert Caller(secret).post("/pipelines", {"stages": stages}).status_code == 403
+        assert not Run.objects.exists()
+
+
 def test_a_body_that_is_not_json_is_told_so(script):
     answer = script.client.post("/api/v1/runs", "{", content_type="application/json")
     assert answer.status_code == 400
@@ -188,6 +331,7 @@ def test_the_description_lists_every_operation():
         "/api/v1/runs",
         "/api/v1/runs/{run_id}",
         "/api/v1/runs/{run_id}/stop",
+        "/api/v1/runs/{run_id}/continue",
         "/api/v1/runs/{run_id}/metrics",
         "/api/v1/runs/{run_id}/points",
     }

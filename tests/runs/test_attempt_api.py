@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from llmhub.jobs.models import Dispatch
-from llmhub.runs import services
+from llmhub.runs import checkpoints, services
 from llmhub.runs.models import Attempt, Checkpoint
 from llmhub.runs.states import Outcome, State, Want
 from tests.factories import make_attempt, make_run
@@ -125,6 +125,20 @@ class TestHeartbeat:
         renewed = Attempt.objects.get()
         assert renewed.started_at is not None
         assert renewed.lease_expires_at > timezone.now() + timedelta(seconds=10)
+
+    def test_it_hears_which_checkpoints_stay(self, tell, run):
+        tell("checkpoints", {"checkpoints": [checkpoint(10), checkpoint(20)]})
+        checkpoints.pin(run.checkpoints.get(step=10), pinned=True)
+        assert beat(tell).json()["pinned"] == [10]
+
+    def test_the_trainer_counts_the_steps(self, tell, run):
+        tell("heartbeat", {"state": "running", "step": 1, "total_steps": 72})
+        run.refresh_from_db()
+        assert run.total_steps == 72
+
+        beat(tell, step=2)
+        run.refresh_from_db()
+        assert run.total_steps == 72
 
     def test_it_hears_what_a_person_wants(self, tell, run):
         beat(tell)

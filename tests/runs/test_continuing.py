@@ -13,7 +13,7 @@ from llmhub.runs.models import Run, RunInput
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 from tests.factories import SMOKE_SPEC, make_attempt, make_dataset_version, make_recipe_version
-from tests.runs.alignment import trained
+from tests.runs.alignment import recipe, rows, trained
 from workers.launcher import resume_point
 
 
@@ -74,10 +74,57 @@ def test_there_must_be_steps_left(wish):
     }
 
 
+class TestEpochs:
+    """The rows say how many steps there are, and the trainer has counted them."""
+
+    @pytest.fixture
+    def wish(self, wish, atlas) -> dict:
+        version = recipe("sft")
+        spec = specs.override(version.typed(), {"training.max_steps": None, "training.epochs": 2})
+        overrides = {"training.max_steps": None, "training.epochs": 2}
+        parent = trained(
+            atlas,
+            50,
+            spec=specs.dump(spec),
+            recipe_version=version,
+            overrides=overrides,
+            dataset_version=rows(atlas, "sft"),
+            total_steps=50,
+        )
+        return wish | {
+            "recipe_version": version,
+            "overrides": overrides,
+            "data": parent.data,
+            "checkpoint": parent.checkpoints.get(),
+        }
+
+    def test_there_must_be_some_left(self, wish):
+        assert "end of these epochs" in refusal(**wish)["training.epochs"][0]
+        slower = wish["overrides"] | {"training.learning_rate": 1e-5}
+        assert refusal(**wish | {"overrides": slower}).keys() == {"training.epochs"}
+
+    @pytest.mark.parametrize(
+        "more", [{"training.epochs": 3}, {"training.batch_size": 4, "training.micro_batch_size": 4}]
+    )
+    def test_more_of_them_go_on(self, wish, more):
+        assert launch.launch(**wish | {"overrides": wish["overrides"] | more}).step == 50
+
+
 def test_a_checkpoint_that_is_gone_is_refused(wish, parent):
     parent.checkpoints.update(removed_at=parent.created_at)
     wish["checkpoint"] = parent.checkpoints.get(step=10)
     assert "not kept" in refusal(**wish)[""][0]
+
+
+def test_the_same_key_gives_the_run_although_the_checkpoint_has_gone_since(wish, parent):
+    run = launch.launch(**wish, idempotency_key="k")
+    parent.checkpoints.update(removed_at=parent.created_at)
+    wish["checkpoint"] = parent.checkpoints.get(step=10)
+    assert launch.launch(**wish, idempotency_key="k") == run
+
+
+def test_the_run_of_the_checkpoint_is_the_parent_whoever_is_named(wish, parent):
+    assert launch.launch(**wish | {"parent": None}).parent == parent
 
 
 def test_the_same_key_tells_a_fork_from_a_launch(wish):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llmhub.datasets.models import MixPart
-from llmhub.runs import inputs, launch, services
+from llmhub.runs import checkpoints, inputs, launch, pausing, services
 from llmhub.runs.attempts import End, end
 from llmhub.runs.claim import claim, remind
 from llmhub.runs.models import Run, RunInput, Worker
@@ -42,7 +42,8 @@ def test_a_run_that_is_over_is_started_from(wish, atlas):
     source = trained(atlas, 100, 200)
     run = launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}"}})
     (edge,) = run.inputs.all()
-    assert (edge.role, edge.source, edge.step, edge.checkpoint) == (BASE, source, None, None)
+    best = source.checkpoints.get(step=200)
+    assert (edge.role, edge.source, edge.step, edge.checkpoint) == (BASE, source, None, best)
 
 
 def test_a_demo_model_needs_no_edge(wish):
@@ -81,6 +82,14 @@ def test_of_a_run_at_work_a_step_may_be_taken_and_the_best_may_not(wish, atlas):
     assert launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}/step-100"}})
 
 
+def test_what_a_run_that_waits_starts_from_is_not_rotated_away(wish, atlas):
+    source = trained(atlas, 100, 200, state=State.RUNNING)
+    run = launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}/step-100"}})
+    assert checkpoints.pinned_steps(source) == [100]
+    services.stop(run)
+    assert checkpoints.pinned_steps(source) == []
+
+
 def test_a_reward_model_scores_and_others_write(wish, atlas):
     scorer = trained(atlas, 10, spec=SPECS["reward"])
     writer = trained(atlas, 10)
@@ -106,6 +115,17 @@ def test_a_folder_must_lie_below_a_root_wherever_links_lead(wish, settings, tmp_
     assert launch.launch(**wish | {"overrides": {BASE: f"folder:{root / 'good'}"}})
 
 
+def test_a_folder_of_a_name_that_no_disk_takes_is_not_there(wish, settings):
+    settings.MODEL_ROOTS = ["/"]
+    assert "no folder" in refused(wish, f"folder:/{'x' * 256}")
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"], ids=["NUL", "half a character"])
+@pytest.mark.parametrize("field", [BASE, "samples.prompts"])
+def test_text_that_cannot_be_stored_is_refused(wish, field: str, character: str):
+    assert "cannot be stored" in refused(wish, f"folder:/models/{character}", field)
+
+
 def test_the_best_checkpoint_is_taken_and_stays_the_one(wish, atlas, tmp_path: Path):
     source = trained(atlas, 1, 2, 3, losses={1: 2.0, 2: 1.0, 3: 1.5}, folder=tmp_path)
     run = launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}"}})
@@ -115,6 +135,25 @@ def test_the_best_checkpoint_is_taken_and_stays_the_one(wish, atlas, tmp_path: P
     assert first["sha256"] == f"{2:064x}"
     source.checkpoints.filter(step=3).update(val_loss=0.1)
     assert inputs.resolve(run)[BASE] == first
+
+
+def test_the_best_of_a_run_that_was_at_work_is_found_when_its_turn_has_come(atlas, tmp_path: Path):
+    source = trained(atlas, 1, 2, losses={1: 1.0, 2: 2.0}, folder=tmp_path)
+    run = make_run(atlas, spec=SPECS["sft"] | {"model": {"base_model": f"run:{source.pk}"}})
+    edge = RunInput.objects.create(run=run, role=BASE, source=source)
+
+    assert inputs.resolve(run)[BASE]["path"].endswith("step-1")
+
+    edge.refresh_from_db()
+    assert edge.checkpoint == source.checkpoints.get(step=1)
+
+
+def test_the_checkpoint_it_went_on_from_is_not_looked_for_among_its_models(atlas):
+    """It may be gone once the run has one of its own."""
+    source = trained(atlas, 7, spec=SPECS["sft"])
+    run = make_run(atlas, spec=SPECS["sft"])
+    RunInput.objects.create(run=run, role=RunInput.RESUME, source=source, step=7)
+    assert inputs.resolve(run)[BASE]["reference"] == "demo:tiny"
 
 
 def test_without_a_validation_loss_the_newest_is_the_best(atlas):
@@ -181,6 +220,36 @@ class TestWaiting:
         assert waiting.state == State.QUEUED
         assert claim(worker) is None
 
+    def test_a_run_that_paused_while_it_waited_ends_too_and_is_not_taken_up_again(
+        self, waiting, source
+    ):
+        pausing.pause_all()
+        self.finish(source, Outcome.FAILED)
+        waiting.refresh_from_db()
+        assert (waiting.state, waiting.resume_on_start) == (State.STOPPED, False)
+        pausing.resume_all()
+        waiting.refresh_from_db()
+        assert waiting.state == State.STOPPED
+
+    def test_each_is_ended_once_however_many_of_its_sources_end(self, waiting, source, atlas):
+        """PPO waits for the model and, by way of the reward model, for the same model again."""
+        scorer = make_run(atlas, spec=SPECS["reward"])
+        last = make_run(atlas, spec=SPECS["ppo"])
+        RunInput.objects.create(run=scorer, role=BASE, source=waiting)
+        RunInput.objects.create(run=last, role=BASE, source=waiting)
+        RunInput.objects.create(run=last, role="model.reward_model", source=scorer)
+        self.finish(source, Outcome.FAILED)
+        causes = Run.objects.filter(pk__in=[waiting.pk, scorer.pk, last.pk]).values_list("cause")
+        assert set(causes) == {("upstream_failed",)}
+
+    def test_what_starts_from_a_step_that_is_there_is_taken_at_once_and_outlives_its_source(
+        self, wish, source, worker
+    ):
+        run = launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}/step-5"}})
+        self.finish(source, Outcome.FAILED)
+        attempt, _ = claim(worker)
+        assert attempt.run == run
+
     def test_a_source_that_succeeds_without_a_checkpoint_ends_it(self, waiting, source):
         source.checkpoints.all().delete()
         self.finish(source, Outcome.SUCCEEDED)
@@ -214,11 +283,58 @@ class TestGpus:
         third.refresh_from_db()
         assert third.state == State.QUEUED
 
-    def test_a_wide_run_lets_narrow_ones_pass_where_it_does_not_fit(self, atlas, box):
+    def test_a_wide_run_lets_narrow_ones_pass_where_it_never_fits(self, atlas, box):
         self.wide(atlas, 8)
         narrow = self.wide(atlas, 1)
         attempt, _ = claim(box)
         assert attempt.run == narrow
+
+    def test_one_that_will_fit_is_not_overtaken_for_ever(self, atlas, box):
+        first, _ = self.wide(atlas, 1), claim(box)
+        wide = self.wide(atlas, 4)
+        self.wide(atlas, 1)
+        assert claim(box) is None
+
+        assert end(first.attempts.get(), End(Outcome.SUCCEEDED))
+        attempt, _ = claim(box)
+        assert (attempt.run, attempt.slot, attempt.width) == (wide, 0, 4)
+
+    def test_gpus_must_be_side_by_side(self, atlas, box):
+        singles = [self.wide(atlas, 1) for _ in range(4)]
+        attempts = {claim(box)[0].run_id for _ in range(4)}
+        assert attempts == {run.pk for run in singles}
+        for run in (singles[0], singles[2]):
+            end(run.attempts.get(), End(Outcome.SUCCEEDED))
+        pair = self.wide(atlas, 2)
+        assert claim(box) is None
+        end(singles[1].attempts.get(), End(Outcome.SUCCEEDED))
+        attempt, _ = claim(box)
+        assert (attempt.run, attempt.slot) == (pair, 0)
+
+    def test_a_config_of_before_there_were_processes_takes_one(self, atlas, box):
+        run = make_run(atlas)
+        del run.config["runtime"]["processes"]
+        run.save(update_fields=["config"])
+        attempt, _ = claim(box)
+        assert (attempt.run, attempt.width) == (run, 1)
+
+    def test_slots_that_a_wide_run_takes_are_not_free(self, atlas, box):
+        self.wide(atlas, 4)
+        assert Worker.objects.with_free_slot().count() == 1
+        claim(box)
+        assert not Worker.objects.with_free_slot().exists()
+
+    def test_a_job_is_given_its_gpus_and_its_part_of_the_cores(self, atlas, box):
+        from workers.launcher import share_of_machine
+
+        box.cpu_count = 16
+        box.save()
+        self.wide(atlas, 1), claim(box)
+        self.wide(atlas, 2)
+        attempt, _ = claim(box)
+        given = share_of_machine(attempt)
+        assert given["CUDA_VISIBLE_DEVICES"] == "GPU-1,GPU-2"
+        assert given["OMP_NUM_THREADS"] == "4"
 
     def test_on_a_processor_they_share_a_slot(self, atlas, worker):
         run = self.wide(atlas, 2)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from llmhub.runs import pipelines
+from llmhub.runs import pipelines, services
+from llmhub.runs.attempts import End, end
+from llmhub.runs.claim import claimable
+from llmhub.runs.launch import launch as launch_run
 from llmhub.runs.models import Pipeline, Run
 from llmhub.runs.pipelines import Stage
 from llmhub.runs.refusal import LaunchRefused
-from llmhub.runs.states import State
+from llmhub.runs.states import Outcome, State
 from tests.accounts.racing import at_once
-from tests.factories import make_dataset_version, make_recipe_version
-from tests.runs.alignment import recipe, rows
+from tests.factories import make_attempt, make_dataset_version, make_recipe_version
+from tests.runs.alignment import recipe, rows, trained
 
 
 @pytest.fixture
@@ -57,6 +60,23 @@ def test_all_runs_or_none_with_every_reason_by_stage(wish, atlas):
     assert refusal(**wish).keys() == {"reward.dataset", "ppo.training.mini_batch_size"}
 
 
+def test_a_stage_after_one_that_is_refused_is_not_told_that_it_is_missing(wish, atlas):
+    wish["stages"][2] = Stage("reward", recipe("reward"), rows(atlas, "sft"))
+    assert refusal(**wish).keys() == {"reward.dataset"}
+
+
+def test_a_stage_that_starts_from_nothing_before_it_is_refused(wish):
+    stages = [wish["stages"][1], wish["stages"][0]]
+    assert refusal(**wish | {"stages": stages}).keys() == {"pretrain.recipe"}
+
+
+def test_dpo_starts_from_the_last_model_that_writes(wish, atlas):
+    stages = [*wish["stages"][:3], Stage("dpo", recipe("dpo"), rows(atlas, "dpo"))]
+    pipeline = pipelines.launch(**wish | {"stages": stages})
+    _, sft, _, dpo = pipeline.runs.order_by("stage")
+    assert dpo.inputs.get().source == sft
+
+
 def test_one_stage_is_no_pipeline(wish):
     assert "2" in refusal(**wish | {"stages": wish["stages"][:1]})[""][0]
 
@@ -86,6 +106,50 @@ def test_stopping_it_stops_every_stage(wish):
     assert pipelines.stop(pipeline) == 4
     assert set(pipeline.runs.values_list("state", flat=True)) == {State.STOPPED}
     assert pipelines.stop(pipeline) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_stop_and_the_end_of_its_first_stage_do_not_wait_for_each_other(wish):
+    for round_ in range(6):
+        pipeline = pipelines.launch(**wish | {"name": f"round {round_}"})
+        attempt, _ = make_attempt(pipeline.runs.get(stage=0))
+        failed = End(Outcome.FAILED, "crashed")
+        said = at_once(
+            lambda pipeline=pipeline: pipelines.stop(pipeline),
+            lambda attempt=attempt, failed=failed: end(attempt, failed),
+        )
+        assert not [one for one in said if isinstance(one, Exception)]
+        # The first one either failed or ends when its trainer has heard of the stop.
+        states = [*pipeline.runs.order_by("stage").values_list("state", flat=True)]
+        assert states[0] == State.FAILED
+        assert states[1:] == [State.STOPPED] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_its_stop_and_those_of_its_stages_do_not_wait_for_each_other(wish):
+    for round_ in range(4):
+        pipeline = pipelines.launch(**wish | {"name": f"round {round_}"})
+        stops = [lambda run=run: services.stop(run) for run in pipeline.runs.order_by("stage")]
+        said = at_once(lambda pipeline=pipeline: pipelines.stop(pipeline), *stops)
+        assert not [one for one in said if isinstance(one, Exception)]
+        assert {*pipeline.runs.values_list("state", flat=True)} == {State.STOPPED}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_that_ends_while_it_is_launched_from_keeps_nobody_waiting(wish, atlas, worker):
+    for _round in range(6):
+        source = trained(atlas, 5, state=State.RUNNING)
+        sft = {"recipe_version": recipe("sft"), "data": wish["stages"][1].data, "scale": "full"}
+        asked = sft | {"overrides": {"model.base_model": f"run:{source.pk}"}}
+        attempt = source.attempts.get()
+        _ended, launched = at_once(
+            lambda attempt=attempt: end(attempt, End(Outcome.FAILED, "crashed")),
+            lambda asked=asked: launch_run(user=wish["user"], project=atlas, **asked),
+        )
+        if isinstance(launched, Exception):
+            assert "still at work" in str(launched)
+        else:
+            assert claimable().filter(pk=launched.pk).exists()
 
 
 @pytest.mark.parametrize(

@@ -405,10 +405,10 @@ def test_a_worker_that_fell_silent_is_marked(member):
 def test_runs_of_other_projects_take_slots_without_being_named(member, atlas):
     worker = Worker.objects.create(name="shared", slots=4)
     make_attempt(make_run(atlas, name="ours"), worker=worker, slot=0)
-    make_attempt(make_run(make_project("secret"), name="theirs"), worker=worker, slot=1)
+    make_attempt(make_run(make_project("secret"), name="theirs"), worker=worker, slot=1, width=2)
     response = member.get(reverse("workers"))
     (machine,) = response.context["machines"]
-    assert (machine.used, machine.hidden) == (2, 1)
+    assert (machine.used, machine.hidden) == (3, 2)
     assert "ours" in response.content.decode()
     assert "theirs" not in response.content.decode()
 

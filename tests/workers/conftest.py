@@ -13,11 +13,12 @@ import pytest
 from llmhub.lib.rundir import AttemptDir
 from llmhub.runs.claim import claim
 from llmhub.runs.models import Attempt, Run, Worker
-from tests.factories import make_project, make_run
+from tests.factories import SMOKE_SPEC, make_project, make_run
 from tests.waiting import until
 from tests.workers.gate import Gate
 from workers import environment, launcher
 from workers.process import ROOT, Identity
+from workers.trainer import kill_rest
 
 TRAINER = "tests.workers.scripted_trainer"
 
@@ -64,8 +65,9 @@ class Case:
         until(lambda: self.has(**fields))
 
     def trainer(self) -> Identity:
+        """Once it and all its processes are at work."""
         found = until(lambda: Identity.read(self.place.trainer))
-        until(self.starts)
+        until(lambda: len(self.starts()) >= self.run.processes)
         return found
 
     def starts(self) -> list[str]:
@@ -79,6 +81,7 @@ class Case:
         trainer = Identity.read(self.place.trainer)
         if trainer:
             trainer.kill_session()
+        kill_rest(self.place, TRAINER)
 
 
 @pytest.fixture
@@ -90,9 +93,21 @@ def gate(live_server):
 
 @pytest.fixture
 def case(gate, settings, tmp_path: Path):
+    yield from taken(gate, settings, tmp_path, processes=1)
+
+
+@pytest.fixture
+def pair(gate, settings, tmp_path: Path):
+    """A case of two processes."""
+    yield from taken(gate, settings, tmp_path, processes=2)
+
+
+def taken(gate, settings, tmp_path: Path, processes: int):
     settings.HUB_URL, settings.HUB_DATA = gate.url, tmp_path
     worker = Worker.objects.create(name="node-1", slots=1)
-    make_run(make_project())
+    training = SMOKE_SPEC["training"] | {"micro_batch_size": 4}
+    spec = SMOKE_SPEC | {"training": training, "runtime": {"processes": processes}}
+    make_run(make_project(), spec=spec)
     attempt, secret = claim(worker)
     case = Case(attempt.run, attempt, launcher.prepare(attempt, secret))
     yield case

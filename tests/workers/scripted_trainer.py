@@ -3,6 +3,7 @@
     python -m tests.workers.scripted_trainer <attempt dir>
 
 A line is a verb and its argument; the same files are written as by the trainer that trains.
+`1: verb argument` is for the process of that rank alone, where there are several.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ def work(place: AttemptDir, step: str) -> None:
     write_json(place.progress, {"step": int(step), "tokens": 0, "seconds": 1.0})
     sys.stdout.write(f"step {step} – ünï\n")
     sys.stdout.flush()
+
+
+def count(place: AttemptDir, total: str) -> None:
+    write_json(place.progress, {"step": 0, "total_steps": int(total), "tokens": 0, "seconds": 0})
 
 
 def save(place: AttemptDir, step: str) -> None:
@@ -91,6 +96,7 @@ VERBS = {
     verb.__name__: verb
     for verb in (
         work,
+        count,
         save,
         sample,
         await_want,
@@ -111,7 +117,10 @@ def main(path: str) -> None:
     write_json(place.path / "environment.json", dict(os.environ))
     (place.path / "started").open("a").write(f"{os.getpid()}\n")
     for line in (place.path / "script").read_text().splitlines():
-        verb, _, argument = line.strip().partition(" ")
+        rank, is_for_one, rest = line.strip().rpartition(": ")
+        if is_for_one and rank != os.environ.get("RANK"):
+            continue
+        verb, _, argument = rest.partition(" ")
         VERBS[verb](place, argument)
 
 

@@ -1,15 +1,18 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from llmhub.lib import manifest
 from llmhub.runs.claim import claim
-from llmhub.runs.models import Attempt, Worker
+from llmhub.runs.models import Attempt, RunInput, Worker
 from llmhub.runs.states import State
 from tests.factories import make_attempt, make_project, make_run
+from tests.runs.alignment import SPECS, trained
 from tests.workers.conftest import kill
 from workers import launcher, node
 from workers.data.reading.source import Source
+from workers.supervisor import resumed_step
 from workers.timing import BackOff
 
 GPUS = [{"kind": "cuda", "name": "H200", "memory_bytes": 1, "uuid": f"GPU-{n}"} for n in range(2)]
@@ -86,6 +89,60 @@ def test_files_of_another_databases_run_are_not_taken_for_this_ones(atlas, worke
     assert [path.name.split(".")[0] for path in disk.glob(f"runs/{run.pk}.aside-*")] == [
         str(run.pk)
     ]
+
+
+def test_a_run_whose_model_is_gone_fails_once_and_for_all(atlas, worker, disk):
+    source = trained(atlas, 7)
+    run = make_run(atlas, spec=SPECS["sft"] | {"model": {"base_model": f"run:{source.pk}"}})
+    RunInput.objects.create(run=run, role="model.base_model", source=source)
+    waiting = make_run(atlas, spec=SPECS["dpo"])
+    RunInput.objects.create(run=waiting, role="model.base_model", source=run)
+
+    assert [launcher.fill_slots(worker) for _ in range(2)] == [0, 0]
+
+    run.refresh_from_db()
+    assert (run.state, run.cause, run.attempts.count()) == (State.FAILED, "missing_model", 1)
+    assert f"step 7 of run {source.pk}" in run.message
+    waiting.refresh_from_db()
+    assert waiting.cause == "upstream_failed"
+
+
+class TestARunThatGoesOnFromAnother:
+    @pytest.fixture
+    def run(self, atlas, tmp_path):
+        source = trained(atlas, 10, folder=tmp_path / "elsewhere")
+        run = make_run(atlas, parent=source)
+        checkpoint = source.checkpoints.get()
+        RunInput.objects.create(
+            run=run, role=RunInput.RESUME, source=source, step=10, checkpoint=checkpoint
+        )
+        return run
+
+    def test_begins_at_the_others_checkpoint(self, run, worker, disk):
+        _, job = prepared(worker)
+        assert job["resume_from"] == run.inputs.get().checkpoint.path
+        assert run.attempts.get().resumed_from_step == resumed_step(job) == 10
+
+    def test_goes_on_from_its_own_once_it_has_one_even_if_the_others_is_gone(
+        self, run, worker, disk
+    ):
+        make_attempt(run, State.QUEUED, ended_at=run.queued_at)
+        own = disk / "runs" / str(run.pk) / "checkpoints" / "step-12"
+        own.mkdir(parents=True)
+        manifest.write(own, step=12, val_loss=None)
+        Path(run.inputs.get().checkpoint.path).rmdir()
+
+        _, job = prepared(worker)
+
+        assert job["resume_from"] == str(own)
+
+    def test_fails_where_the_others_is_gone_and_it_has_none(self, run, worker, disk):
+        Path(run.inputs.get().checkpoint.path).rmdir()
+
+        assert launcher.fill_slots(worker) == 0
+
+        run.refresh_from_db()
+        assert (run.state, run.cause) == (State.FAILED, "missing_model")
 
 
 class TestAMachineThatCanStartNothing:

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from llmhub.metrics.models import Batch, LogChunk
-from llmhub.runs import services
+from llmhub.runs import checkpoints, services
 from llmhub.runs.models import Checkpoint
 from llmhub.runs.states import Outcome, State
 from tests.factories import make_attempt
@@ -73,6 +73,29 @@ def test_a_person_pauses_a_run_and_takes_it_back(case):
 
     assert supervisor.wait(timeout=60) == 0
     assert case.has(state=State.SUCCEEDED)
+
+
+def test_the_trainer_hears_which_checkpoints_stay(case):
+    case.place.pinned.write_text("[7]")  # of an earlier attempt; it is not pinned any more
+    case.script("save 2", "work 2", "wait_for go", "end succeeded")
+    supervisor = case.supervise()
+    case.await_run(state=State.RUNNING)
+    assert json.loads(case.place.pinned.read_text()) == []
+
+    checkpoint = until(Checkpoint.objects.first)
+    checkpoints.pin(checkpoint, pinned=True)
+
+    until(lambda: json.loads(case.place.pinned.read_text()) == [2])
+    case.allow("go")
+    assert supervisor.wait(timeout=60) == 0
+
+
+def test_the_steps_are_as_many_as_the_trainer_counts(case):
+    case.script("count 72", "wait_for go", "end succeeded")
+    supervisor = case.supervise()
+    case.await_run(state=State.RUNNING, step=0, total_steps=72)
+    case.allow("go")
+    assert supervisor.wait(timeout=60) == 0
 
 
 def test_a_run_that_was_stopped_before_its_trainer_started_never_starts(case):
