@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tokenizers import AddedToken
 
 from llmhub.lib import manifest
 from llmhub.lib.problems import Problem
@@ -27,6 +28,7 @@ from workers.data.tokens.tokenized import (
     tokenized,
 )
 from workers.data.tokens.tokenizer import PRETRAINED, Pretrained
+from workers.training.models.load import tokenizer_of
 from workers.training.tokenizer import for_transformers
 
 TEXT = "To be or not to be, that is the question — où est l'été?\n" * 200
@@ -97,6 +99,81 @@ def test_every_character_counts_once(kind: str, tmp_path: Path):
 
     assert made.characters == 3_000
     assert made.characters_per_token[all_ids(made)].sum() == 3_000
+
+
+class TestOfOthers:
+    """Tokenizers that are made otherwise than ours."""
+
+    WORDS = "Bravo! où?\n        Encore! "
+
+    def saved(self, place: Path, change: Any = None, end: str = "</s>") -> Pretrained:
+        """Token 0 is a word's, “</s>” ends a text, and eight blanks are a token beside the merges.
+        `change` of what its file says."""
+        made = tokenizers.build("bpe", 300, (), [self.WORDS * 20])
+        made.add_special_tokens([AddedToken("</s>", special=True)])
+        made.add_tokens([AddedToken(" " * 8, special=False)])
+        file = json.loads(made.to_str())
+        if change:
+            change(file)
+        place.write_text(json.dumps(file))
+        found = tokenizers.load(place)
+        return Pretrained(place, manifest.file_hash(place), found.token_to_id(end))
+
+    def made(self, folder: Path, pretrained: Pretrained) -> Tokenized:
+        values = [{"text": self.WORDS * (i + 1)} for i in range(12)]
+        choice = choose(pretrained, vocab_size=100_000)
+        return make(rows(folder, Kind.TEXT, values), choice)
+
+    def test_every_character_counts_once(self, tmp_path: Path):
+        made = self.made(tmp_path, self.saved(tmp_path / TOKENIZER))
+        ids = all_ids(made)
+
+        assert made.tokenizer.id_to_token(0) == "!"
+        assert {0, made.tokenizer.token_to_id(" " * 8)} <= set(ids)
+        assert made.characters_per_token[ids].sum() == made.characters
+
+    def test_every_character_counts_once_where_bytes_are_lacking(self, tmp_path: Path):
+        """Those that their texts never had, as of SmolLM2."""
+
+        def without_a_byte(file: dict[str, Any]) -> None:
+            vocabulary = file["model"]["vocab"]
+            vocabulary["of no use"] = vocabulary.pop("ñ")
+
+        made = self.made(tmp_path, self.saved(tmp_path / TOKENIZER, without_a_byte))
+        assert made.characters_per_token[all_ids(made)].sum() == made.characters
+
+    def test_ids_with_gaps_need_rows_up_to_the_highest(self, tmp_path: Path):
+        def with_a_gap(file: dict[str, Any]) -> None:
+            file["model"]["vocab"]["?"] = 70_000
+
+        pretrained = self.saved(tmp_path / TOKENIZER, with_a_gap)
+        found = tokenizers.load(pretrained.path)
+        assert found.get_vocab_size() < 300
+        assert tokenizers.rows_needed(found) == 70_001
+
+        assert 70_000 in all_ids(self.made(tmp_path, pretrained))
+        with pytest.raises(Problem, match=r"need 70,?001 tokens"):
+            tokenizers.load_pretrained(pretrained, vocab_size=70_000)
+
+    def test_the_end_of_a_text_has_a_row_too(self, tmp_path: Path):
+        pretrained = replace(self.saved(tmp_path / TOKENIZER), end_of_text=400)
+        with pytest.raises(Problem, match="need 401 tokens"):
+            tokenizers.load_pretrained(pretrained, vocab_size=400)
+
+    def test_a_model_that_reads_with_it_ends_texts_as_it_does(self, tmp_path: Path):
+        """And not with token 0, which is “!” here."""
+        pretrained = self.saved(tmp_path / TOKENIZER)
+        model = tmp_path / "model"
+        for_transformers(tokenizers.load(pretrained.path), pretrained.end_of_text).save_pretrained(
+            model
+        )
+        (model / "config.json").write_text(json.dumps({"vocab_size": 300}))
+
+        found = tokenizer_of(model)
+
+        assert found.end_of_text == pretrained.end_of_text != 0
+        added = tokenizers.load(found.path).get_added_tokens_decoder().values()
+        assert {token.content for token in added if token.special} == {"</s>"}
 
 
 def test_what_its_file_says_of_padding_and_lengths_is_left_out(tmp_path: Path):
@@ -304,3 +381,4 @@ class TestShared:
         ends = made.training.tokens[made.training.starts[1:] - 1]
         assert set(ends.tolist()) == {pretrained.end_of_text}
         assert all_ids(made).count(pretrained.end_of_text) == 10
+        assert made.characters_per_token[pretrained.end_of_text] == 0

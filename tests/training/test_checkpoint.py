@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import AddedToken
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llmhub.lib import manifest
+from llmhub.lib import manifest, model_reference
 from tests.training import small
 from tests.training.small import Place, Recorder
-from workers.training import models, optimizer
+from workers.data.tokens import tokenizer as tokenizers
+from workers.training import models, optimizer, setup
 from workers.training.checkpoint import Checkpoints, Parts, load, newest_intact
 from workers.training.errors import BadCheckpoint
+from workers.training.models.files import ModelFiles
+from workers.training.models.load import tokenizer_of
 from workers.training.models.trained import Trained
 from workers.training.progress import Progress
+from workers.training.tokenizer import for_transformers
 from workers.training.world import World
 
 
@@ -41,6 +46,34 @@ def test_transformers_loads_what_was_trained(architecture: str, place: Place):
     assert reader.eos_token_id == loaded.config.eos_token_id == 0
     text = place.text.path.read_text()[:200]
     assert reader.decode(reader(text)["input_ids"]) == text
+
+
+def test_a_model_with_the_tokenizer_of_another_ends_texts_as_it(place: Place, tmp_path: Path):
+    """“</s>”, and not token 0, which is a letter's there."""
+    folder = tmp_path / "other"
+    tokenizer = tokenizers.build("bpe", 290, (), [place.text.path.read_text()])
+    tokenizer.add_special_tokens([AddedToken("</s>", special=True)])
+    end = tokenizer.token_to_id("</s>")
+    for_transformers(tokenizer, end).save_pretrained(folder)
+    other = small.spec()
+    models.build(other.model, other.runtime, torch.device("cpu")).save_pretrained(folder)
+    spec = small.spec(data__tokenizer="pretrained", data__tokenizer_from=f"folder:{folder}")
+    reference = model_reference.parse(f"folder:{folder}")
+    job = replace(
+        place.job(spec), models={"data.tokenizer_from": ModelFiles(reference, folder, None)}
+    )
+
+    setup.trainer(job, place.checkpoints, Progress(), recorder := Recorder()).train()
+
+    made = place.checkpoints / "step-6"
+    config = AutoModelForCausalLM.from_pretrained(made).config
+    assert AutoTokenizer.from_pretrained(made).eos_token_id == config.eos_token_id == end
+    assert tokenizer_of(made).end_of_text == end
+    # A model that knows nothing needs ln 300 nats for a token, which has more characters than one.
+    per_token, per_character = (
+        recorder.series(name)[0] for name in ("val/loss", "val/nats_per_char")
+    )
+    assert per_character < per_token
 
 
 def test_its_manifest_tells_the_validation_loss_of_its_step(place: Place):

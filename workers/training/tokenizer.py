@@ -32,9 +32,12 @@ _CHATML = (
 )
 
 
-def for_transformers(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+def for_transformers(
+    tokenizer: Tokenizer, end_of_text: int | None = None
+) -> PreTrainedTokenizerFast:
+    """`end_of_text`: the token that ends a text, where it is another model's tokenizer."""
     special = special_ids(tokenizer)
-    end = tokenizer.id_to_token(special[END_OF_TEXT])
+    end = tokenizer.id_to_token(special[END_OF_TEXT] if end_of_text is None else end_of_text)
     made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=end, eos_token=end)
     if TURN_START in special:
         made.chat_template = _CHATML

@@ -161,6 +161,12 @@ class TestPairs:
         assert len(Pairs(rows, longest=3)) == 0
         assert len(Pairs(rows, longest=4)) == 1
 
+    def test_a_long_answer_is_cut_for_a_reward_model_too(self):
+        """Left out, as TRL does it, a small context would have nothing to learn from."""
+        batch = Pairs(PAIRS, longest=4).batch([1])
+        assert batch["tokens"].tolist() == [[1, 2, 3, 4], [1, 3, END, 0]]
+        assert batch["lengths"].tolist() == [4, 3]
+
     def test_a_short_prompt_is_whole_beside_a_long_one(self):
         pairs = Pairs(PAIRS, longest=10, longest_prompt=1)
         # Answers of 2, 3, 5 and 2 tokens, each behind one of its prompt.

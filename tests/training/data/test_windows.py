@@ -67,6 +67,12 @@ def test_the_data_of_a_step_depend_on_its_number_and_the_seed_alone():
     assert starts(windows(seed=8), 3) != in_order[3]
 
 
+def test_one_text_is_drawn_from_as_ever():
+    """Or else a run of an earlier release would go on with other data than it began with."""
+    drawn = np.random.default_rng([7, 3]).integers(0, 996, size=(3, 2))
+    assert starts(windows(), 3) == drawn.flatten().tolist()
+
+
 def test_windows_reach_the_first_and_the_last_token():
     source = windows(training=7)
     seen = {start for step in range(50) for start in starts(source, step)}

@@ -282,7 +282,9 @@ def _open(place: Path, choice: Choice) -> Tokenized:
         tokenizer=tokenizer,
         training=token_files.part(place, TRAINING, facts["dtype"]),
         validation=token_files.part(place, VALIDATION, facts["dtype"]),
-        characters_per_token=tokenizers.characters_per_token(choice.tokenizer, tokenizer),
+        characters_per_token=tokenizers.characters_per_token(
+            choice.tokenizer, tokenizer, choice.pretrained
+        ),
         characters=facts["characters"],
         path=place,
         files=facts["files"],

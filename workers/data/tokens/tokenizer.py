@@ -8,6 +8,7 @@ types one has typed its characters.
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,10 +63,15 @@ def load_pretrained(pretrained: Pretrained, vocab_size: int) -> Tokenizer:
     tokenizer = load(pretrained.path)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    needed = tokenizer.get_vocab_size()
+    needed = max(rows_needed(tokenizer), pretrained.end_of_text + 1)
     if needed > vocab_size:
         raise Problem("vocabulary_too_small", tokenizer=PRETRAINED, needed=needed, size=vocab_size)
     return tokenizer
+
+
+def rows_needed(tokenizer: Tokenizer) -> int:
+    """Of an embedding. More than there are tokens where the ids of a model have gaps."""
+    return max(tokenizer.get_vocab().values(), default=-1) + 1
 
 
 def resolve_template(template: str, tokenizer: Tokenizer) -> str:
@@ -126,18 +132,23 @@ def cut(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def characters_per_token(kind: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
+def characters_per_token(
+    kind: str, tokenizer: Tokenizer, pretrained: Pretrained | None = None
+) -> NDArray[np.int64]:
     """How many characters each token begins; summed over a text, the characters it has.
 
     A character of several bytes may span tokens: it counts where its first byte is. Special tokens
     and the end of a text have none.
     """
-    vocabulary = tokenizer.get_vocab()
-    counts = np.zeros(max(vocabulary.values()) + 1, dtype=np.int64)
-    counter = _counter(kind, vocabulary)
-    for token, token_id in vocabulary.items():
+    end = pretrained.end_of_text if pretrained else END_OF_TEXT_ID
+    counts = np.zeros(max(rows_needed(tokenizer), end + 1), dtype=np.int64)
+    counter = _counter(kind, tokenizer)
+    for token, token_id in tokenizer.get_vocab().items():
         counts[token_id] = counter(token)
-    counts[list(special_ids(tokenizer).values())] = 0
+    # Some models have tokens beside their merges that are text, written as it is: long blanks.
+    for token_id, added in tokenizer.get_added_tokens_decoder().items():
+        counts[token_id] = 0 if added.special else len(added.content)
+    counts[end] = 0
     return counts
 
 
@@ -262,12 +273,16 @@ def _written(token: str) -> int:
     return int(int(token[3:5], 16) & 0xC0 != 0x80) if is_byte else len(token)
 
 
-def _counter(kind: str, vocabulary: Mapping[str, int]) -> Callable[[str], int]:
+def _counter(kind: str, tokenizer: Tokenizer) -> Callable[[str], int]:
     if kind != PRETRAINED:
         return _characters_in if kind == "characters" else _first_bytes
-    # Those that work on bytes have a token for each byte.
-    is_byte_level = all(symbol in vocabulary for symbol in _BYTE_OF)
-    return _first_bytes if is_byte_level else _written
+    return _first_bytes if _is_byte_level(tokenizer) else _written
+
+
+def _is_byte_level(tokenizer: Tokenizer) -> bool:
+    """By how it decodes: some vocabularies lack bytes that their texts never had."""
+    decoder = json.loads(tokenizer.to_str())["decoder"]
+    return '"ByteLevel"' in json.dumps(decoder)
 
 
 def _first_bytes(token: str) -> int:

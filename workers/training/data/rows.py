@@ -34,13 +34,6 @@ class Cut:
     # Rows of which nothing is left to learn from, or that say nothing new.
     left_out: int = 0
 
-    def __add__(self, other: Cut) -> Cut:
-        return Cut(
-            self.rows + other.rows,
-            self.shortened + other.shortened,
-            self.left_out + other.left_out,
-        )
-
 
 @dataclass(frozen=True)
 class Examples:
@@ -126,7 +119,12 @@ def example_batch(rows: Sequence[Sequence[tuple[NDArray[Any], NDArray[Any]]]]) -
 @dataclass(frozen=True)
 class Pairs:
     """Preferences. A prompt longer than `longest_prompt` loses its beginning, and both answers the
-    same of it; then what is behind `longest` tokens is cut."""
+    same of it; then what is behind `longest` tokens is cut.
+
+    TRL cuts for DPO as well, and leaves a pair out whose prompt fills everything. For a reward
+    model it leaves out every pair that is too long; cutting keeps those of which the beginnings of
+    the answers differ, without which a small context would leave nothing to learn from.
+    """
 
     part: Part
     longest: int

@@ -25,7 +25,7 @@ from transformers.utils import logging
 
 from llmhub.lib.manifest import file_hash
 from llmhub.recipes.specs import Runtime
-from workers.data.tokens.tokenizer import Pretrained
+from workers.data.tokens.tokenizer import Pretrained, rows_needed
 from workers.training import tokenizer as tokenizers
 from workers.training.errors import BadConfig
 from workers.training.models.heads import SCORE, Scorer
@@ -119,7 +119,7 @@ def tokenizer_of(folder: Path) -> Pretrained:
 
 def _check_vocabulary(folder: Path, tokenizer: Tokenizer) -> None:
     rows = json.loads((folder / "config.json").read_text()).get("vocab_size")
-    known = tokenizer.get_vocab_size()
+    known = rows_needed(tokenizer)
     if isinstance(rows, int) and known > rows:
         raise BadConfig(
             f"The tokenizer of {folder} has {known:,} tokens and its model knows {rows:,}: they "

@@ -22,6 +22,7 @@ from workers.data.tokens.tokenizer import (
     ids_of,
     load_pretrained,
     resolve_template,
+    rows_needed,
     special_ids,
 )
 from workers.training.data.batches import Plan, R, Source
@@ -80,7 +81,7 @@ def start(context: Context[Any]) -> Start:
     template = resolve_template(context.spec.data.template, tokenizer)
     choice = Choice(
         PRETRAINED,
-        tokenizer.get_vocab_size(),
+        rows_needed(tokenizer),
         context.spec.data.validation_share,
         template,
         pretrained,

@@ -31,15 +31,16 @@ def assemble(context: Context[PretrainSpec]) -> Assembly:
     )
     tokens = context.tokens(choice)
     tokenizer = tokens[0].tokenizer
+    end_of_text = pretrained.end_of_text if pretrained else END_OF_TEXT_ID
     model = models.build(
         spec.model,
         spec.runtime,
         context.device,
-        end_of_text=pretrained.end_of_text if pretrained else END_OF_TEXT_ID,
+        end_of_text=end_of_text,
     )
 
     def save_tokenizer(place: Path) -> None:
-        for_transformers(tokenizer).save_pretrained(place)
+        for_transformers(tokenizer, end_of_text).save_pretrained(place)
 
     return Assembly(
         Trained(model, model, save_tokenizer),
