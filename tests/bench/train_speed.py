@@ -97,7 +97,7 @@ def loss_of(model: nn.Module, tokens: torch.Tensor, spec: PretrainSpec) -> torch
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=200)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, hub() as taken:
         place = Place(Path(folder), write_text(Path(folder) / "text.txt", 300_000))
