@@ -117,9 +117,25 @@ def figures(run: Run) -> list[dict[str, Any]]:
     wanted = {metric.name for metric in shown}
     last = dict(run.series.filter(name__in=wanted).values_list("name", "last"))
     return [
-        {"name": metric.name, "title": _(metric.title), "value": last.get(metric.name)}
+        {
+            "name": metric.name,
+            "title": _(metric.title),
+            "value": last.get(metric.name),
+            **(throughput(run) if metric == metric_names.TOKENS_PER_SECOND else {}),
+        }
         for metric in shown
     ]
+
+
+def throughput(run: Run) -> dict[str, str]:
+    """There is another one beside the prediction: which is which has to be said."""
+    return {
+        "title": _("Last throughput") if run.is_over() else _("Throughput now"),
+        "help": _(
+            "Tokens per second of the steps since the last point, without validation and "
+            "checkpoints. The mean of the run stands under Config once it is over."
+        ),
+    }
 
 
 def metric_titles() -> dict[str, dict[str, str]]:

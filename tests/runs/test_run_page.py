@@ -10,7 +10,7 @@ from django.utils import timezone
 from llmhub.accounts.models import Role
 from llmhub.lib.metric_names import KNOWN
 from llmhub.runs import page, resolved
-from llmhub.runs.models import Checkpoint, Pipeline, Run, RunInput, Worker
+from llmhub.runs.models import Checkpoint, Pipeline, Prediction, Run, RunInput, Worker
 from llmhub.runs.states import Outcome, State, Want
 from tests.factories import (
     SMOKE_SPEC,
@@ -174,6 +174,17 @@ def test_a_part_that_moved_is_fetched_alone(member, atlas, part):
     body = member.get(reverse("run", args=[run.pk]), headers=headers).content.decode()
     assert f'id="{part}"' in body
     assert "<html" not in body
+
+
+def test_a_reader_is_told_which_throughput_is_which(member, atlas):
+    run = make_run(atlas, State.RUNNING)
+    Prediction.objects.create(run=run)
+    shown = show(member, run)
+    assert "<dt>Throughput now <details" in shown
+    assert "Tokens per second, mean of the run" in shown
+    run.state = State.SUCCEEDED
+    run.save()
+    assert "<dt>Last throughput <details" in show(member, run)
 
 
 def test_every_known_metric_has_a_title_of_its_own_for_its_chart():
