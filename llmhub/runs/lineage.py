@@ -70,6 +70,8 @@ class Node:
     run: Run
     is_here: bool
     origins: list[Origin]
+    # Of the pipeline that the run is of whose page this is.
+    is_beside: bool = False
 
     @property
     def title(self) -> str:
@@ -113,8 +115,12 @@ def lineage(run: Run) -> Lineage:
     chosen = [run.pk, *above[:MOST], *below[:MOST]]
     runs = Run.objects.filter(pk__in=chosen).order_by("pk")
     origins = origins_of(runs)
-    nodes = [Node(one, one.pk == run.pk, origins[one.pk]) for one in runs]
+    nodes = [Node(one, one.pk == run.pk, origins[one.pk], is_beside(one, run)) for one in runs]
     return Lineage(nodes, arcs(nodes), len(above) + len(below) + 1 - len(nodes))
+
+
+def is_beside(one: Run, run: Run) -> bool:
+    return one.pipeline_id is not None and one.pipeline_id == run.pipeline_id
 
 
 def walk(run: Run, edges: str) -> list[int]:

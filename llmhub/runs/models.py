@@ -62,6 +62,10 @@ class Worker(models.Model):
         return any(device["kind"] != "cpu" for device in self.devices)
 
 
+# Between the name of a pipeline and that of its stage, in the name of a run.
+STAGE_MARK = " · "
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     def with_names(self) -> RunQuerySet:
         """With all that a list of runs names: recipe, data, who launched it."""
@@ -157,6 +161,17 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def stage_name(self) -> str:
+        """Of a stage: its name where that of the pipeline is said already."""
+        return self.name.rpartition(STAGE_MARK)[2]
+
+    @property
+    def name_parts(self) -> tuple[str, str]:
+        """What may be cut where there is no room, and what tells it from the stages beside it."""
+        end = "" if self.stage is None else STAGE_MARK + self.stage_name
+        return self.name.removesuffix(end), end
 
     @property
     def data(self) -> DatasetVersion | MixVersion:

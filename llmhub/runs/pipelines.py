@@ -18,7 +18,7 @@ from llmhub.runs import services
 from llmhub.runs.inputs import FITTING
 from llmhub.runs.launch import Data, Place, checked_name
 from llmhub.runs.launch import launch as launch_run
-from llmhub.runs.models import Pipeline, Run
+from llmhub.runs.models import STAGE_MARK, Pipeline, Run
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 
@@ -152,7 +152,7 @@ def launch_stage(
         scale=pipeline.scale,
         overrides={**upstream(stage, before), **stage.overrides},
         data=stage.data,
-        name=f"{pipeline.name[:100]} · {stage.objective}",
+        name=f"{pipeline.name[:100]}{STAGE_MARK}{stage.objective}",
         place=Place(pipeline, position, before),
     )
 

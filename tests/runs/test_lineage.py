@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from llmhub.runs import lineage as lineages
 from llmhub.runs.lineage import DOTS, lineage
-from llmhub.runs.models import RunInput
+from llmhub.runs.models import Pipeline, RunInput
 from tests.factories import make_run
 from tests.runs.alignment import SPECS, trained
 
@@ -136,8 +136,33 @@ def test_the_page_draws_it_with_this_run_marked_and_links_to_the_others(as_bob, 
     assert drawn.count("<circle") == 4
     for other in (pretrain, ppo):
         assert f'href="{reverse("run", args=[other.pk])}"' in drawn
-    assert "<strong>sft</strong>" in drawn
+    assert 'title="sft"' in drawn.partition("<strong>")[2].partition("</strong>")[0]
     assert f"reward model #{reward.pk}, best checkpoint" in drawn
+
+
+def test_in_a_pipeline_a_run_is_called_by_its_stage_alone(as_bob, atlas, stages):
+    pretrain, sft, reward, ppo = stages
+    pipeline = Pipeline.objects.create(project=atlas, name="a · b", scale="smoke")
+    other = Pipeline.objects.create(project=atlas, name="another", scale="smoke")
+    for run, of in ((sft, pipeline), (reward, pipeline), (ppo, other)):
+        run.name, run.pipeline, run.stage = f"{of} · {run.name}", of, 1
+        run.save()
+    whole = ["pretrain", "a · b · sft", "a · b · reward", "another · ppo"]
+    assert drawn_names(as_bob, sft) == list(
+        zip(whole, ["pretrain", "sft", "reward", "another| · ppo"], strict=True)
+    )
+    assert drawn_names(as_bob, pretrain) == list(
+        zip(whole, ["pretrain", "a · b| · sft", "a · b| · reward", "another| · ppo"], strict=True)
+    )
+
+
+def drawn_names(client, run):
+    """The whole name and what is shown; the part before the line is cut where there is no room."""
+    page = client.get(reverse("run", args=[run.pk])).content.decode()
+    drawn = page.partition('aria-label="Lineage"')[2].partition("</section>")[0]
+    names = re.findall(r'<span[^>]* title="([^"]*)">(.*?)(?:</strong>|</a>)', drawn, re.DOTALL)
+    parts = [(name, re.findall(r"[^<>]+(?=</span>)", shown)) for name, shown in names]
+    return [(name, "|".join(shown)) for name, shown in parts]
 
 
 def test_a_page_in_another_language_draws_the_same_numbers(as_bob, stages):

@@ -20,6 +20,7 @@ from tests.factories import (
 from tests.runs.alignment import recipe, rows
 
 XSS = "<b>all</b>"
+STAGES = ("pretrain", "sft", "reward", "ppo")
 
 
 @pytest.fixture
@@ -50,6 +51,11 @@ def test_the_stages_stand_in_their_order_with_what_they_start_from(as_bob, pipel
     assert f'reward model: <a href="/runs/{reward.pk}/">' in shown[3]
     assert "Waits for" not in shown[0]
     assert "Waits for: Pretraining" in shown[1]
+
+
+def test_a_stage_is_named_without_the_pipeline_whose_page_it_is(as_bob, pipeline):
+    for card, stage in zip(cards(show(as_bob, pipeline)), STAGES, strict=True):
+        assert f'&lt;b&gt;all&lt;/b&gt; · {stage}">{stage}</a>' in card
 
 
 def test_how_far_each_is_and_why_it_ended_can_be_read(as_bob, pipeline):
