@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from llmhub.jobs.live import project_topic
 from llmhub.recipes.models import OBJECTIVE_TITLES
 from llmhub.runs.models import Run, RunInput
 
@@ -100,6 +102,10 @@ class Lineage:
         return len(self.nodes) > 1
 
     @property
+    def is_over(self) -> bool:
+        return all(node.run.is_over() for node in self.nodes)
+
+    @property
     def height(self) -> float:
         return ROW * len(self.nodes)
 
@@ -107,6 +113,11 @@ class Lineage:
     def dots(self) -> list[tuple[float, bool]]:
         """How far down each stands."""
         return [(middle(at), node.is_here) for at, node in enumerate(self.nodes)]
+
+
+def context(run: Run) -> dict[str, Any]:
+    # A run that is launched from one of these is told to the project alone.
+    return {"run": run, "lineage": lineage(run), "lineage_topic": project_topic(run.project_id)}
 
 
 def lineage(run: Run) -> Lineage:

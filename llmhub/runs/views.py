@@ -28,7 +28,8 @@ from llmhub.runs import (
 )
 from llmhub.runs.models import Prediction, Run
 
-# The parts of the page that are fetched again when the run moves, by their id in it.
+# The parts of the page that are fetched again when the run moves, by their id in it. So is its
+# lineage, which shows nothing else of the run.
 PARTS = {
     "run-head": "runs/_head.html",
     "run-checkpoints": "runs/_checkpoints.html",
@@ -41,16 +42,17 @@ PARTS = {
 @login_required
 def run(request: HubRequest, run_id: int) -> HttpResponse:
     found = access.get(request.user, page.runs(), pk=run_id)
+    if request.htmx.target == "run-lineage":
+        return render(request, "runs/_lineage.html", lineage.context(found))
     context = page.context(request.user, found) | pipeline_page.strip(found)
     part = PARTS.get(request.htmx.target or "")
     if part:
         return render(request, part, context)
     enter(request, found.project_id)
-    context |= {
+    context |= lineage.context(found) | {
         "titles": page.metric_titles(),
         "config": page.config_groups(found),
         "batch": resolved.batch_of(found),
-        "lineage": lineage.lineage(found),
         "mix_parts": page.mix_parts(found),
         "writes": found.objective in inputs.WRITES,
         "prediction": Prediction.objects.filter(run=found).first(),

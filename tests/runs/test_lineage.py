@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from llmhub.runs import lineage as lineages
 from llmhub.runs.lineage import DOTS, lineage
-from llmhub.runs.models import Pipeline, RunInput
+from llmhub.runs.models import Pipeline, Run, RunInput
+from llmhub.runs.states import State
 from tests.factories import make_run
 from tests.runs.alignment import SPECS, trained
 
@@ -159,10 +160,23 @@ def test_in_a_pipeline_a_run_is_called_by_its_stage_alone(as_bob, atlas, stages)
 def drawn_names(client, run):
     """The whole name and what is shown; the part before the line is cut where there is no room."""
     page = client.get(reverse("run", args=[run.pk])).content.decode()
-    drawn = page.partition('aria-label="Lineage"')[2].partition("</section>")[0]
+    drawn = page.partition('id="run-lineage"')[2].partition("</section>")[0]
     names = re.findall(r'<span[^>]* title="([^"]*)">(.*?)(?:</strong>|</a>)', drawn, re.DOTALL)
     parts = [(name, re.findall(r"[^<>]+(?=</span>)", shown)) for name, shown in names]
     return [(name, "|".join(shown)) for name, shown in parts]
+
+
+def test_it_is_fetched_again_alone_when_a_run_of_the_project_moves(as_bob, atlas, stages):
+    url = reverse("run", args=[stages[0].pk])
+    part = as_bob.get(url, headers={"HX-Request": "true", "HX-Target": "run-lineage"})
+    body = part.content.decode()
+    assert f'id="run-lineage" data-topics="project.{atlas.pk}" data-types="run"' in body
+    assert f'data-url="{url}"' in body
+    assert "data-over" not in body
+    assert "<html" not in body
+    Run.objects.update(state=State.SUCCEEDED)
+    page = as_bob.get(url).content.decode()
+    assert "data-over" in page.partition('id="run-lineage"')[2].partition(">")[0]
 
 
 def test_a_page_in_another_language_draws_the_same_numbers(as_bob, stages):
