@@ -136,6 +136,7 @@ URLS: dict[str, Rule] = {
     "mixes/<slug:slug>/edit/": form(MEMBER, of="mix", see=MEMBER),
     "mixes/<slug:slug>/delete/": action(MEMBER, of="mix"),
     # runs
+    "pipelines/": page(),
     "pipelines/new/": form(MEMBER, see=MEMBER),
     "pipelines/<int:pipeline_id>/": page("pipeline"),
     "pipelines/<int:pipeline_id>/stop/": action(MEMBER, "pipeline"),

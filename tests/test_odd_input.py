@@ -26,6 +26,7 @@ ODD = {
 QUERIES = {
     "runs/": ("q", "state", "recipe", "person", "sort", "page", "project"),
     "compare/": ("runs",),
+    "pipelines/": ("page", "project"),
     "runs/new/": ("from", "recipe", "version", "project"),
     "recipes/<str:slug>/": ("version",),
     "recipes/<str:slug>/edit/": ("version",),

@@ -1,12 +1,15 @@
-"""What the page of a pipeline shows, and the strip of its stages on the page of a run."""
+"""What the pages of pipelines show, and the strip of the stages on the page of a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.paginator import Page, Paginator
+from django.db.models import Prefetch
+
 from llmhub.accounts import access
-from llmhub.accounts.models import Role, User
+from llmhub.accounts.models import Project, Role, User
 from llmhub.recipes.models import OBJECTIVE_TITLES
 from llmhub.runs import causes
 from llmhub.runs.causes import Cause
@@ -15,6 +18,8 @@ from llmhub.runs.live import run_topic
 from llmhub.runs.models import Pipeline, Run, RunInput
 from llmhub.runs.pipelines import state_of
 from llmhub.runs.states import State
+
+PER_PAGE = 25
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,27 @@ def topics(shown: list[Stage]) -> str:
 
 def are_over(shown: list[Stage]) -> bool:
     return all(stage.run.is_over() for stage in shown)
+
+
+@dataclass(frozen=True)
+class Row:
+    pipeline: Pipeline
+    stages: list[Stage]
+
+    @property
+    def state(self) -> State:
+        return State(state_of([stage.run for stage in self.stages]))
+
+
+def page_of(project: Project, number: str | None) -> Page[Pipeline]:
+    """The newest first, with their stages."""
+    runs = Prefetch("runs", Run.objects.order_by("stage").defer("config", "overrides"))
+    found = Pipeline.objects.filter(project=project).select_related("created_by")
+    return Paginator(found.prefetch_related(runs), PER_PAGE).get_page(number)
+
+
+def rows(page: Page[Pipeline]) -> list[Row]:
+    return [Row(one, [Stage(run) for run in one.runs.all()]) for one in page.object_list]
 
 
 def context(user: User, pipeline: Pipeline) -> dict[str, Any]:

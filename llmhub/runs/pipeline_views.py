@@ -11,13 +11,27 @@ from llmhub.accounts import access
 from llmhub.accounts.decorators import project_required, require_form_methods
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.models import Role
-from llmhub.accounts.requests import HubRequest
+from llmhub.accounts.requests import HubRequest, ProjectRequest
+from llmhub.jobs.live import project_topic
 from llmhub.runs import pipeline_page, pipelines
 from llmhub.runs.models import Pipeline
 from llmhub.runs.pipeline_forms import PipelineForm
 
 # The parts of the page of a pipeline that are fetched again, by their id in it.
 PARTS = {"pipeline-head": "runs/_pipeline_head.html", "pipeline": "runs/_pipeline.html"}
+
+
+@require_safe
+@project_required()
+def pipeline_list(request: ProjectRequest) -> HttpResponse:
+    page = pipeline_page.page_of(request.project, request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": pipeline_page.rows(page),
+        "topic": project_topic(request.project.pk),
+    }
+    template = "runs/_pipelines.html" if request.htmx else "runs/pipelines.html"
+    return render(request, template, context)
 
 
 @require_form_methods

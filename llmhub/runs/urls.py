@@ -7,6 +7,7 @@ urlpatterns = [
     path("runs/new/", launch_views.run_new, name="run_new"),
     path("runs/new/plan/", launch_views.run_plan, name="run_plan"),
     path("runs/new/memory/", launch_views.run_memory, name="run_memory"),
+    path("pipelines/", pipeline_views.pipeline_list, name="pipelines"),
     path("pipelines/new/", pipeline_views.pipeline_new, name="pipeline_new"),
     path("pipelines/<int:pipeline_id>/", pipeline_views.pipeline, name="pipeline"),
     path("pipelines/<int:pipeline_id>/stop/", pipeline_views.pipeline_stop, name="pipeline_stop"),

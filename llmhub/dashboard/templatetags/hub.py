@@ -31,6 +31,9 @@ NAVIGATION = (
     ("predictions", gettext_lazy("Predictions")),
 )
 
+# Lists that are reached by a tab of another one.
+TABS = {"runs": ("pipelines",)}
+
 
 @register.inclusion_tag("components/nav.html", takes_context=True)
 def site_nav(context: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +47,8 @@ def _item(name: str, label: Any, path: str) -> dict[str, Any] | None:
         url = reverse(name)
     except NoReverseMatch:
         return None
-    current = path == url or (url != "/" and path.startswith(url))
+    lists = [url, *(reverse(tab) for tab in TABS.get(name, ()))]
+    current = path == url or (url != "/" and path.startswith(tuple(lists)))
     return {"url": url, "label": label, "current": current}
 
 
