@@ -1,6 +1,7 @@
 """Pictures of the main pages of a running hub, at two widths, light and dark.
 
 python -m tests.e2e.screenshots SIGN_IN_LINK FOLDER [--run ID] [--compare ID,ID]
+                             [--dataset SLUG] [--pipeline ID]
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ def main() -> None:
     parser.add_argument("--run", help="the run whose page is shown")
     parser.add_argument("--compare", help="the runs that are compared")
     parser.add_argument("--dataset", help="the slug of the dataset whose page is shown")
+    parser.add_argument("--pipeline", help="the pipeline whose page is shown")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     url, _, _ = arguments.link.partition("/welcome/")
-    pages = pages_of(arguments.run, arguments.compare, arguments.dataset)
+    chosen = (arguments.run, arguments.compare, arguments.dataset, arguments.pipeline)
+    pages = pages_of(*chosen)
     with browsers.chromium() as browser:
         state = signed_in(browser, arguments.link)
         for size in SIZES:
@@ -35,7 +38,9 @@ def main() -> None:
                 shoot(browser, state, url, pages, size, theme, arguments.folder)
 
 
-def pages_of(run: str | None, compared: str | None, dataset: str | None) -> dict[str, str]:
+def pages_of(
+    run: str | None, compared: str | None, dataset: str | None, pipeline: str | None
+) -> dict[str, str]:
     pages = {
         "overview": "/",
         "runs": "/runs/",
@@ -45,9 +50,16 @@ def pages_of(run: str | None, compared: str | None, dataset: str | None) -> dict
         "datasets": "/datasets/",
         "mixes": "/mixes/",
         "workers": "/workers/",
+        "predictions": "/predictions/",
+        "pipelines": "/pipelines/",
+        "launch-pipeline": "/pipelines/new/",
     }
     if run:
         pages["run"] = f"/runs/{run}/"
+        pages["samples"] = f"/runs/{run}/samples/"
+        pages["lineage"] = f"/runs/{run}/#lineage"
+    if pipeline:
+        pages["pipeline"] = f"/pipelines/{pipeline}/"
     if dataset:
         pages["dataset"] = f"/datasets/{dataset}/"
     if compared:
@@ -75,6 +87,8 @@ def shoot(
     )
     page: Page = context.new_page()
     for name, path in pages.items():
+        # An address that differs after the # alone would not be opened anew.
+        page.goto("about:blank")
         page.goto(url + path)
         page.wait_for_timeout(SETTLE_MS)
         page.screenshot(path=folder / f"{name}-{size}-{theme}.png")

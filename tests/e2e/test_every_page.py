@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -18,18 +19,53 @@ PATHS = [
     "/recipes/gpt2-125m/",
     "/runs/new/?recipe=gpt2-125m",
     "/runs/new/?recipe=rlhf-ppo",
+    "/runs/{run}/#lineage",
+    "/runs/{run}/samples/",
+    "/pipelines/",
     "/pipelines/new/",
+    "/pipelines/{pipeline}/",
     "/datasets/",
     "/datasets/new/",
     "/datasets/python-documentation-topics/",
     "/mixes/",
     "/mixes/new/",
     "/workers/",
+    "/predictions/",
     "/people/",
     "/tokens/",
     "/profile/",
     "/projects/new/",
 ]
+# A long pipeline that is over, with what its stages wrote and what was predicted for them.
+MAKE = """
+from llmhub.accounts.models import Project
+from llmhub.metrics.models import Sample
+from llmhub.runs.models import Pipeline, Prediction, RunInput
+from llmhub.runs.states import State
+from tests.factories import make_attempt, make_run
+project = Project.objects.first()
+pipeline = Pipeline.objects.create(project=project, name="From a text to an answer " * 4)
+before = None
+for stage in range(3):
+    run = make_run(
+        project, State.SUCCEEDED, name=f"{pipeline} · sft", pipeline=pipeline, stage=stage
+    )
+    attempt, _ = make_attempt(run, state=None)
+    Prediction.objects.create(
+        run=run, device_name="CPU", memory_bytes=2**30, tokens_per_second=1e4, seconds=60,
+        speed_source="guess", actual_memory_bytes=2**30, actual_tokens_per_second=9e3,
+        actual_seconds=70,
+    )
+    Sample.objects.bulk_create(
+        Sample(run=run, attempt=attempt, index=index, step=step, prompt=f"Prompt {index} " * 40,
+               text=f"{index} at {step}", decoding="greedy")
+        for index in range(3) for step in (10, 20, 30)
+    )
+    if before:
+        RunInput.objects.create(run=run, source=before, role="model.base_model")
+    before = run
+print(run.pk, pipeline.pk)
+"""
 BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 
 
@@ -43,14 +79,21 @@ def state(hub: RunningHub, chromium: Browser) -> Iterator[str]:
     context.close()
 
 
+@pytest.fixture(scope="module")
+def made(hub: RunningHub) -> dict[str, str]:
+    """What the paths name, by its name there."""
+    said = hub.manage("shell", "--no-imports", "-c", MAKE)
+    return dict(zip(("run", "pipeline"), said.split()[-2:], strict=True))
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_no_page_is_wider_than_a_telephone(
-    hub: RunningHub, chromium: Browser, state: str, path: str
+    hub: RunningHub, chromium: Browser, state: str, made: dict[str, str], path: str
 ) -> None:
     context = chromium.new_context(**browsers.NARROW, storage_state=state)
     complaints = browsers.Complaints(context)
     page = context.new_page()
-    page.goto(hub.url + path)
+    page.goto(hub.url + path.format(**made))
     page.wait_for_load_state("networkidle")
     assert browsers.overflow(page) <= 0
     assert page.locator("h1").count() == 1
@@ -59,14 +102,33 @@ def test_no_page_is_wider_than_a_telephone(
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_control_has_a_name(page: Page, hub: RunningHub, path: str) -> None:
-    page.goto(hub.url + path)
+def test_every_control_has_a_name(
+    page: Page, hub: RunningHub, made: dict[str, str], path: str
+) -> None:
+    page.goto(hub.url + path.format(**made))
     tree = page.locator("body").aria_snapshot()
     nameless = [line for line in tree.splitlines() if line.strip() in NAMELESS]
     assert nameless == []
 
 
 NAMELESS = {f"- {role}" for role in ("button", "link", "textbox", "combobox", "checkbox", "radio")}
+
+
+def test_the_samples_that_were_chosen_stay_in_the_address(
+    page: Page, hub: RunningHub, made: dict[str, str]
+) -> None:
+    page.goto(f"{hub.url}/runs/{made['run']}/#samples")
+    page.locator("#sample-prompt-1").click()
+    expect(page.locator("#sample-prompt-1")).to_have_attribute("aria-current", "true")
+    page.locator("#sample-step").select_option("20")
+    shown = page.locator(".sample .sample-text")
+    expect(shown).to_have_text(["1 at 20", "1 at 10"])
+    expect(page).to_have_url(re.compile(r"\?prompt=1&step=20#samples$"))
+    page.reload()
+    expect(shown).to_have_text(["1 at 20", "1 at 10"])
+    page.locator("#sample-prompt-2").click()
+    expect(shown).to_have_text(["2 at 30", "2 at 20", "2 at 10"])
+    expect(page).to_have_url(re.compile(r"\?prompt=2#samples$"))
 
 
 def test_a_telephone_reaches_every_page_by_the_menu(
