@@ -78,9 +78,9 @@ STAGES: dict[str, dict[str, Any]] = {
             "ppo_epochs": 2,
             "max_prompt_length": 96,
             "response_length": 40,
-            "max_steps": 20,
+            "max_steps": 30,
             "epochs": 99,
-            "learning_rate": 2e-4,
+            "learning_rate": 5e-4,
             "lr_schedule": "constant",
             "init_kl_coef": 0.05,
             "target_kl": 6.0,
@@ -227,9 +227,10 @@ def of_pairs(accuracy: str, margin: str) -> Any:
 def of_rewards(recorder: Recorder) -> str:
     rewards = list(recorder.series(names.PPO_REWARD.name).values())
     kl = list(recorder.series(names.PPO_KL.name).values())
-    first, last = (interval(part) for part in (rewards[:5], rewards[-5:]))
+    third = len(rewards) // 3
+    first, last = (interval(part) for part in (rewards[:third], rewards[-third:]))
     return (
-        f"reward {first} → {last} (mean of 5 steps, 95 % interval), "
+        f"reward {first} → {last} (means of {third} steps, 95 % interval), "
         f"KL {kl[0]:.2f} → {kl[-1]:.2f} nats"
     )
 
