@@ -124,6 +124,25 @@ def test_a_wrong_value_is_blamed_on_its_field_with_the_reason(overrides, field, 
     assert reason in reasons[field][0]
 
 
+@pytest.mark.parametrize("slug", ["sft", "reward-model", "dpo", "rlhf-ppo"])
+def test_no_training_ends_before_its_warm_up_does(slug):
+    with pytest.raises(ValidationError) as caught:
+        specs.override(RECIPES[slug], warming_up(6, steps=5))
+    reasons = explain(caught.value, describe(RECIPES[slug]))
+    assert reasons == {"training.warmup_steps": ["The warm-up is longer than the run."]}
+
+
+@pytest.mark.parametrize("steps", [6, None])
+def test_a_warm_up_may_take_the_whole_training(steps):
+    spec = specs.override(RECIPES["sft"], warming_up(6, steps=steps))
+    assert spec.training.warmup_steps == 6
+
+
+def warming_up(over: int, *, steps: int | None) -> dict:
+    rates = {"training.warmup_steps": over, "training.warmup_ratio": 0}
+    return rates | {"training.max_steps": steps}
+
+
 @pytest.mark.parametrize(
     ("number", "text"), [(0.0006, "6e-4"), (0.00012, "1.2e-4"), (6e-5, "6e-5"), (0.0, "0.0")]
 )

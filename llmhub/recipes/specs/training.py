@@ -73,6 +73,14 @@ class Optimizer(Part):
         return self
 
     @model_validator(mode="after")
+    def warms_up_in_time(self) -> Optimizer:
+        # Each objective has its own field of steps; where it is empty, the data decides.
+        steps = getattr(self, "max_steps", None)
+        if steps is not None and self.warmup_steps > steps:
+            raise broken_rule("warmup_steps", _("The warm-up is longer than the run."))
+        return self
+
+    @model_validator(mode="after")
     def falls(self) -> Optimizer:
         if self.min_lr > self.learning_rate:
             raise broken_rule(
@@ -134,8 +142,6 @@ class PretrainTraining(Optimizer):
                 "gradient_accumulation_steps",
                 _("Gradient accumulation is a whole number from 1, or “auto”."),
             )
-        if self.warmup_steps > self.max_steps:
-            raise broken_rule("warmup_steps", _("The warm-up is longer than the run."))
         return self
 
 
