@@ -68,7 +68,7 @@ def _pretrain(spec: PretrainSpec, device: Device | None) -> PretrainSpec:
         model=model,
         training=smoke_training(spec.training, model.context_length),
         runtime=smoke_runtime(spec.runtime, device),
-        samples=smoke_samples(spec.samples, every=200),
+        samples=smoke_samples(spec.samples, every=200, context=model.context_length),
     )
 
 
@@ -237,8 +237,9 @@ def smoke_runtime(
     )
 
 
-def smoke_samples(samples: Samples, *, every: int) -> Samples:
-    """A look at what is written; that of the recipe where it has one."""
-    if samples.every:
-        return samples
-    return change(samples, every=every, max_new_tokens=SAMPLE_LENGTH)
+def smoke_samples(samples: Samples, *, every: int, context: int = SMOKE_CONTEXT) -> Samples:
+    """A look at what is written; that of the recipe where it has one, if the model can write it."""
+    length = samples.max_new_tokens if samples.every else SAMPLE_LENGTH
+    # One token of a prompt comes before it.
+    length = min(length, context - 1)
+    return change(samples, every=samples.every or every, max_new_tokens=length)

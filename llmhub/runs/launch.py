@@ -304,15 +304,39 @@ def project_of(data: Data) -> int:
 
 
 def check_length(spec: specs.Spec, project: Project) -> None:
-    """Refuses sequences that the base model cannot read, where its shape is known."""
-    if isinstance(spec, PretrainSpec):
+    """Refuses what is longer than the model reads, where its shape is known."""
+    context = context_of(spec, project)
+    if context is None:
         return
+    errors = too_long_rows(spec, context) | too_long_samples(spec.samples, context)
+    if errors:
+        raise LaunchRefused(errors)
+
+
+def context_of(spec: specs.Spec, project: Project) -> int | None:
+    if isinstance(spec, PretrainSpec):
+        return spec.model.context_length
     shape = needs.shape_of(project, spec.model.base_model)
+    return shape.model.context_length if shape else None
+
+
+def too_long_rows(spec: specs.Spec, context: int) -> dict[str, list[str]]:
+    if isinstance(spec, PretrainSpec):
+        return {}
     name, length = longest_sequence(spec.training)
-    if shape and length > shape.model.context_length:
-        reason = _("The base model reads %(context)s tokens at most, and this asks for %(length)s.")
-        values = {"context": shape.model.context_length, "length": length}
-        raise LaunchRefused({f"training.{name}": [reason % values]})
+    if length <= context:
+        return {}
+    reason = _("The base model reads %(context)s tokens at most, and this asks for %(length)s.")
+    return {f"training.{name}": [reason % {"context": context, "length": length}]}
+
+
+def too_long_samples(samples: specs.Samples, context: int) -> dict[str, list[str]]:
+    """At least one token of a prompt comes before what is written."""
+    if not samples.every or samples.max_new_tokens < context:
+        return {}
+    reason = _("The model reads %(context)s tokens, the prompt among them: write %(most)s at most.")
+    values = {"context": context, "most": context - 1}
+    return {"samples.max_new_tokens": [reason % values]}
 
 
 def longest_sequence(training: specs.FineTuning | specs.PPOTraining) -> tuple[str, int]:

@@ -393,3 +393,33 @@ def test_rows_that_the_base_model_cannot_read_are_refused(wish):
     with pytest.raises(LaunchRefused) as caught:
         launch.launch(**wish | {"overrides": {"training.max_seq_length": 1024}})
     assert "512" in caught.value.errors["training.max_seq_length"][0]
+
+
+@pytest.mark.parametrize(("written", "is_refused"), [(511, False), (512, True)])
+def test_samples_that_the_base_model_cannot_write_are_refused(wish, written, is_refused):
+    values = {"samples.every": 5, "samples.max_new_tokens": written}
+    if not is_refused:
+        assert launch.launch(**wish | {"overrides": values})
+        return
+    with pytest.raises(LaunchRefused) as caught:
+        launch.launch(**wish | {"overrides": values})
+    assert "511 at most" in caught.value.errors["samples.max_new_tokens"][0]
+
+
+def test_a_run_that_shows_no_samples_may_keep_any_length_of_them(wish):
+    assert launch.launch(**wish | {"overrides": {"samples.max_new_tokens": 4096}})
+
+
+def test_answers_that_leave_the_context_of_the_base_model_are_refused(alice, atlas):
+    scorer = trained(atlas, 10, spec=SPECS["reward"])
+    asked = {"model.reward_model": f"run:{scorer.pk}", "training.response_length": 481}
+    with pytest.raises(LaunchRefused) as caught:
+        launch.launch(
+            user=alice,
+            project=atlas,
+            recipe_version=recipe("ppo"),
+            scale="full",
+            overrides=asked,
+            data=rows(atlas, "ppo"),
+        )
+    assert "this asks for 513" in caught.value.errors["training.response_length"][0]

@@ -239,6 +239,17 @@ def test_a_dataset_that_holds_no_sequence_is_refused(wish, atlas):
     assert launch.launch(**wish)
 
 
+def test_samples_that_the_model_cannot_write_are_refused_and_a_small_scale_cuts_them(wish):
+    context = wish["recipe_version"].typed().model.context_length
+    long = {"samples.every": 5, "samples.max_new_tokens": context}
+    errors = refusal(**wish | {"overrides": long})
+    assert f"{context - 1} at most" in errors["samples.max_new_tokens"][0]
+    spec = specs.dump(wish["recipe_version"].typed())
+    recipe = make_recipe_version(spec | {"samples": {"every": 5, "max_new_tokens": 4096}})
+    run = launch.launch(**wish | {"recipe_version": recipe, "scale": "smoke"})
+    assert run.config["samples"]["max_new_tokens"] < run.config["model"]["n_positions"]
+
+
 def test_characters_count_where_they_are_the_tokens(wish, atlas):
     wish["overrides"] = {"data.tokenizer": "characters"}
     wish["data"] = make_dataset_version(atlas, "é" * 400)
