@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from llmhub.recipes.estimate import Device, estimate, micro_batches_per_step
+from llmhub.recipes.estimate import (
+    Device,
+    divide_up,
+    estimate,
+    micro_batches_per_step,
+    requested_sequences,
+)
 from llmhub.recipes.smoke import smoke
-from llmhub.recipes.specs import PretrainSpec, PretrainTraining, Spec, change
+from llmhub.recipes.specs import PPOSpec, PretrainSpec, PretrainTraining, Spec, change
 
 # Share of a device's memory that a run may plan with: the rest is for kernels, allocator and
 # whatever else lives on the machine.
@@ -48,6 +54,29 @@ def apply(spec: Spec, scale: str, device: Device | None) -> Spec:
     if scale == Scale.FIT and device is not None and isinstance(spec, PretrainSpec):
         return fit(spec, device)
     return spec
+
+
+def cuts_micro_batch(spec: Spec, scale: str) -> bool:
+    """Whether the micro-batch is to suit the batch and the processes that a person chooses:
+    that of a full recipe is its own, and fitting pretraining takes them into account."""
+    return scale == Scale.SMOKE or (scale == Scale.FIT and not isinstance(spec, PretrainSpec))
+
+
+def micro_batch(spec: Spec, most: int) -> int:
+    """The largest up to `most` that divides what each process gets of a batch."""
+    share = batch_of(spec) // spec.runtime.processes
+    return next(size for size in range(min(share, most), 0, -1) if share % size == 0)
+
+
+def batch_of(spec: Spec) -> int:
+    """What passes through the model between two steps of the optimizer, of all processes."""
+    if isinstance(spec, PPOSpec):
+        return spec.training.mini_batch_size
+    if isinstance(spec, PretrainSpec):
+        processes = spec.runtime.processes
+        wanted = requested_sequences(spec.training, spec.model.context_length)
+        return divide_up(wanted, processes) * processes
+    return spec.training.batch_size
 
 
 def fits(memory_bytes: int, device: Device) -> bool:

@@ -23,6 +23,7 @@ from llmhub.recipes import scales, specs
 from llmhub.recipes.changes import Change, difference
 from llmhub.recipes.estimate import Device, Estimate
 from llmhub.recipes.fields import KIND, describe
+from llmhub.recipes.fitting import MICRO_BATCH
 from llmhub.recipes.problems import explain
 from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec
@@ -102,9 +103,9 @@ def plan(
     check_names(recipe, overrides)
     check_texts(overrides)
     # What fits depends on what the person changed; what smoke trains does not.
-    base = changed(recipe, overrides) if scale == Scale.FIT else recipe
-    preset = scales.apply(base, scale, device)
-    spec = changed(preset, overrides)
+    is_fitted = scale == Scale.FIT and isinstance(recipe, PretrainSpec)
+    preset = scales.apply(changed(recipe, overrides) if is_fitted else recipe, scale, device)
+    spec = changed_at(scale, preset, overrides)
     values, plain = flat(spec), flat(scales.apply(recipe, scale, device))
     return Plan(
         recipe=recipe,
@@ -147,6 +148,15 @@ def check_texts(overrides: Mapping[str, Any]) -> None:
 
 def sound(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "ignore").decode()
+
+
+def changed_at(scale: str, preset: specs.Spec, overrides: Mapping[str, Any]) -> specs.Spec:
+    """With a micro-batch that suits what the person changed, where they left it to the scale."""
+    if MICRO_BATCH in overrides or not scales.cuts_micro_batch(preset, scale):
+        return changed(preset, overrides)
+    smallest = changed(preset, {MICRO_BATCH: 1, **overrides})
+    micro_batch = scales.micro_batch(smallest, preset.training.micro_batch_size)
+    return changed(smallest, {MICRO_BATCH: micro_batch})
 
 
 def changed(spec: specs.Spec, overrides: Mapping[str, Any]) -> specs.Spec:

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from llmhub.jobs.models import Dispatch
-from llmhub.recipes import services, specs
+from llmhub.recipes import scales, services, specs
 from llmhub.recipes.models import RecipeVersion
 from llmhub.recipes.scales import Scale
 from llmhub.runs import launch
@@ -119,6 +119,34 @@ def test_a_plan_refuses_what_the_recipe_does_not_know_or_take(version, scale, ov
     with pytest.raises(LaunchRefused) as caught:
         planned(version, scale, overrides)
     assert caught.value.errors.keys() == {field}
+
+
+@pytest.mark.parametrize("slug", ["gpt2-125m", "sft", "reward-model", "dpo", "rlhf-ppo"])
+@pytest.mark.parametrize("scale", [Scale.SMOKE, Scale.FIT])
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_the_micro_batch_of_a_scale_suits_the_processes(gpt2, slug, scale, processes):
+    version = RecipeVersion.objects.get(recipe__slug=slug)
+    alone = planned(version, scale).spec
+    together = planned(version, scale, {"runtime.processes": processes}).spec
+    assert scales.batch_of(together) == scales.batch_of(alone)
+    share = scales.batch_of(together) // processes
+    assert share % together.training.micro_batch_size == 0
+    assert together.training.micro_batch_size == min(share, alone.training.micro_batch_size)
+
+
+def test_a_batch_that_a_person_chooses_is_divided_at_a_small_scale(gpt2):
+    version = RecipeVersion.objects.get(recipe__slug="sft")
+    plan = planned(version, "smoke", {"training.batch_size": 20})
+    assert plan.spec.training.micro_batch_size == 5
+    assert plan.overrides == {"training.batch_size": 20}
+
+
+def test_a_micro_batch_that_a_person_chooses_is_kept(gpt2):
+    version = RecipeVersion.objects.get(recipe__slug="sft")
+    wish = {"training.micro_batch_size": 8, "runtime.processes": 2}
+    with pytest.raises(LaunchRefused) as caught:
+        planned(version, "smoke", wish)
+    assert caught.value.errors.keys() == {"training.micro_batch_size"}
 
 
 def test_a_scale_that_does_not_exist_is_refused(version):

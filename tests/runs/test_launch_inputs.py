@@ -219,9 +219,25 @@ def test_prompts_that_nobody_touched_are_no_change(as_bob, atlas, answers):
     assert Run.objects.get().overrides == {}
 
 
-def test_batches_that_do_not_divide_are_told_at_the_batch(as_bob, answers):
-    page = as_bob.post(PLAN, opened(as_bob, SFT) | {"training.micro_batch_size": "3"})
-    assert 'data-error-for="training.batch_size"' in page.content.decode()
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"training.micro_batch_size": "3"}, "training.micro_batch_size"),
+        ({"training.batch_size": "9", "runtime.processes": "2"}, "training.batch_size"),
+    ],
+)
+def test_batches_that_do_not_divide_are_told_at_what_is_to_be_changed(
+    as_bob, answers, values, field
+):
+    page = as_bob.post(PLAN, opened(as_bob, SFT) | values).content.decode()
+    assert f'data-error-for="{field}"' in page
+
+
+def test_two_processes_divide_the_micro_batch_that_the_scale_has_set(as_bob, answers):
+    as_bob.post(SFT, opened(as_bob, SFT) | {"runtime.processes": "2"})
+    run = Run.objects.get()
+    assert run.config["training"]["micro_batch_size"] == 4
+    assert run.overrides == {"runtime.processes": 2}
 
 
 def figure(page: str, name: str) -> str:

@@ -115,10 +115,12 @@ class FineTuningSpec(Alignment):
 
     @model_validator(mode="after")
     def batch_divides(self) -> FineTuningSpec:
-        at_once = self.training.micro_batch_size * self.runtime.processes
-        if self.training.batch_size % at_once:
+        batch, processes = self.training.batch_size, self.runtime.processes
+        if batch % processes:
+            raise broken_rule("batch_size", _("The processes must divide the batch evenly."))
+        if batch % (self.training.micro_batch_size * processes):
             raise broken_rule(
-                "batch_size",
+                "micro_batch_size",
                 _("The batch must be a whole number of micro-batches on every process."),
             )
         return self
@@ -170,6 +172,10 @@ class PPOSpec(Alignment):
         if self.runtime.processes > 1 and self.runtime.strategy == "fsdp":
             # Writing answers calls the policy on its own, outside of what FSDP2 gathers for.
             raise broken_rule("strategy", _("PPO cannot divide its model yet: choose “ddp”."))
+        if training.mini_batch_size % self.runtime.processes:
+            raise broken_rule(
+                "mini_batch_size", _("The processes must divide the mini-batch evenly.")
+            )
         if training.mini_batch_size % (training.micro_batch_size * self.runtime.processes):
             raise broken_rule(
                 "micro_batch_size",
