@@ -16,7 +16,9 @@ from enum import StrEnum
 _RUN = re.compile(r"run:([1-9]\d{0,17})(?:/step-(\d{1,18}))?\Z", re.ASCII)
 _DEMO = re.compile(r"demo:([a-z0-9-]{1,80})\Z")
 _FOLDER = re.compile(r"folder:(/.*)\Z")
-_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}\Z", re.ASCII)
+# As the Hugging Face hub names: no “--” and no “..”, and a word's character at both ends.
+_HUB_PART = r"[A-Za-z0-9](?:[\w.-]{0,94}\w)?"
+_HUB = re.compile(rf"(?!.*(?:--|\.\.|\.git\Z)){_HUB_PART}/{_HUB_PART}\Z", re.ASCII)
 
 # Small models that every hub has, and one that `make models` installs.
 TINY = "tiny"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -62,6 +63,33 @@ def pin(checkpoint: Checkpoint, *, pinned: bool) -> bool:
         return False
     publish(run_topic(checkpoint.run_id), {"type": "checkpoint", "run": checkpoint.run_id})
     return True
+
+
+def is_deleted(checkpoint: Checkpoint) -> bool:
+    """Whether somebody has deleted its folder: then the hub takes note that it is not kept."""
+    if not is_on_this_machine(checkpoint) or not is_missing(Path(checkpoint.path)):
+        return False
+    kept = Checkpoint.objects.filter(pk=checkpoint.pk, removed_at=None)
+    if kept.update(removed_at=timezone.now()):
+        publish(run_topic(checkpoint.run_id), {"type": "checkpoint", "run": checkpoint.run_id})
+    return True
+
+
+def is_on_this_machine(checkpoint: Checkpoint) -> bool:
+    """The disk of another machine may have other things at the same path."""
+    worker = checkpoint.attempt.worker
+    return worker is not None and worker.name == settings.HUB_NODE
+
+
+def is_missing(place: Path) -> bool:
+    try:
+        place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    # It may be there and not for the hub to see.
+    except OSError:
+        return False
+    return False
 
 
 def pinned_steps(run: Run) -> list[int]:

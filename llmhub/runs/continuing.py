@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.recipes import specs
+from llmhub.runs import checkpoints, inputs
 from llmhub.runs.models import Checkpoint, Run, RunInput
 from llmhub.runs.refusal import LaunchRefused
 
@@ -33,6 +34,8 @@ def of(spec: Spec, data: DatasetVersion | MixVersion, checkpoint: Checkpoint) ->
         errors["dataset"] = [_("A run that goes on from a checkpoint keeps its data.")]
     if checkpoint.removed_at is not None:
         errors[""] = [_("The checkpoint of step %(step)s is not kept.") % {"step": checkpoint.step}]
+    elif checkpoints.is_deleted(checkpoint):
+        errors[""] = [inputs.deleted(checkpoint)]
     errors |= without_steps_left(spec, checkpoint)
     if errors:
         raise LaunchRefused(errors)

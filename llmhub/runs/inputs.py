@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from llmhub.lib import model_reference
 from llmhub.lib.model_reference import DEMOS, TINY, Kind, NotAReference, Reference
 from llmhub.recipes import specs
+from llmhub.runs import checkpoints
 from llmhub.runs.models import Checkpoint, Run, RunInput
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import TERMINAL
@@ -129,7 +130,16 @@ def checkpoint_of(source: Run, step: int | None) -> Checkpoint:
             _("Run %(run)s has no checkpoint of step %(step)s that is kept.")
             % {"run": source, "step": step}
         )
+    if checkpoints.is_deleted(found):
+        raise NoSuchModel(deleted(found))
     return found
+
+
+def deleted(checkpoint: Checkpoint) -> str:
+    return _(
+        "The checkpoint of step %(step)s is gone: its folder %(folder)s was deleted. "
+        "Choose another one."
+    ) % {"step": checkpoint.step, "folder": checkpoint.path}
 
 
 def check_demo(name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import specs
 from llmhub.runs import checkpoints, launch
-from llmhub.runs.models import Run, RunInput
+from llmhub.runs.models import Run, RunInput, Worker
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 from tests.factories import SMOKE_SPEC, make_attempt, make_dataset_version, make_recipe_version
@@ -114,6 +114,16 @@ def test_a_checkpoint_that_is_gone_is_refused(wish, parent):
     parent.checkpoints.update(removed_at=parent.created_at)
     wish["checkpoint"] = parent.checkpoints.get(step=10)
     assert "not kept" in refusal(**wish)[""][0]
+
+
+def test_a_checkpoint_that_somebody_deleted_is_refused(wish, settings):
+    checkpoint = wish["checkpoint"]
+    checkpoint.attempt.worker = Worker.objects.create(name=settings.HUB_NODE)
+    checkpoint.attempt.save()
+    Path(checkpoint.path).rmdir()
+    assert "was deleted" in refusal(**wish)[""][0]
+    checkpoint.refresh_from_db()
+    assert checkpoint.removed_at is not None
 
 
 def test_the_same_key_gives_the_run_although_the_checkpoint_has_gone_since(wish, parent):

@@ -54,6 +54,10 @@ def test_a_name_that_is_no_model_is_refused_with_what_there_is(wish):
     assert "There is no model “llama-2-7b-sft” here" in refused(wish, "llama-2-7b-sft")
 
 
+def test_a_name_that_the_hugging_face_hub_would_never_give_is_refused(wish):
+    assert "There is no model “owner/na..me” here" in refused(wish, "owner/na..me")
+
+
 def test_a_demo_model_that_is_not_installed_says_how(wish):
     assert "make models" in refused(wish, "demo:smollm2-135m")
     assert "There are: tiny" in refused(wish, "demo:huge")
@@ -168,6 +172,31 @@ def test_a_checkpoint_that_is_not_on_this_machine_is_named(wish, atlas):
     run = launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}"}})
     with pytest.raises(inputs.MissingModel, match=f"step 7 of run {source.pk}"):
         inputs.resolve(run)
+
+
+def on_this_machine(settings, source: Run) -> None:
+    here = Worker.objects.create(name=settings.HUB_NODE)
+    source.attempts.update(worker=here)
+
+
+def test_a_checkpoint_that_somebody_deleted_is_refused_and_no_longer_kept(
+    wish, atlas, settings, tmp_path: Path
+):
+    source = trained(atlas, 7, 8, folder=tmp_path)
+    on_this_machine(settings, source)
+    gone = source.checkpoints.get(step=8)
+    Path(gone.path).rmdir()
+    assert gone.path in refused(wish, f"run:{source.pk}")
+    gone.refresh_from_db()
+    assert gone.removed_at is not None
+    run = launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}"}})
+    assert run.inputs.get().checkpoint.step == 7
+
+
+def test_of_the_disk_of_another_machine_nothing_is_known(wish, atlas, worker):
+    source = trained(atlas, 8)
+    source.attempts.update(worker=worker)
+    assert launch.launch(**wish | {"overrides": {BASE: f"run:{source.pk}"}})
 
 
 class TestWaiting:

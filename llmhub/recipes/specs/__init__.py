@@ -85,7 +85,10 @@ class Base(Part):
     base_model: str = field(
         ...,
         _("Base model"),
-        _("The model that training starts from."),
+        _(
+            "The model that training starts from. Of one named owner/name only the worker learns "
+            "whether it exists, when it downloads it."
+        ),
         min_length=1,
         max_length=300,
     )
@@ -95,7 +98,10 @@ class PPOBase(Base):
     reward_model: str = field(
         ...,
         _("Reward model"),
-        _("The model that scores the answers."),
+        _(
+            "The model that scores the answers. Of one named owner/name only the worker learns "
+            "whether it exists, when it downloads it."
+        ),
         min_length=1,
         max_length=300,
     )
