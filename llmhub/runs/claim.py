@@ -78,6 +78,12 @@ def width_on(worker: Worker, run: Run) -> int:
     return run.processes if worker.has_gpus else 1
 
 
+def is_too_wide(processes: int) -> bool:
+    """Whether there are workers, and none of them could ever take so many processes."""
+    workers = Worker.objects.alive()
+    return bool(workers) and not any(worker.may_take(processes) for worker in workers)
+
+
 def claimable() -> QuerySet[Run]:
     """Queued, wanted, and not waiting for what another run is still making."""
     queued = Run.objects.filter(state=State.QUEUED, want=Want.RUN)

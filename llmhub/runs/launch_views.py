@@ -19,6 +19,7 @@ from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes.models import Recipe
 from llmhub.runs import checkpoints, needs, probes
+from llmhub.runs.claim import is_too_wide
 from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Start
 from llmhub.runs.models import Checkpoint, Probe, Run
@@ -118,6 +119,7 @@ def plan_context(form: LaunchForm) -> dict[str, object]:
         "plan": plan,
         "figures": plan_figures(plan, form.rows()) if plan else [],
         "needs_reward_model": form.needs_reward_model(),
+        "is_too_wide": plan is not None and is_too_wide(plan.spec.runtime.processes),
         **memory_context(form, probe),
     }
 

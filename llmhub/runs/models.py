@@ -61,6 +61,10 @@ class Worker(models.Model):
     def has_gpus(self) -> bool:
         return any(device["kind"] != "cpu" for device in self.devices)
 
+    def may_take(self, processes: int) -> bool:
+        """Once all of its slots are free; on a processor every number of them shares its cores."""
+        return processes <= self.slots or not self.has_gpus
+
 
 # Between the name of a pipeline and that of its stage, in the name of a run.
 STAGE_MARK = " · "

@@ -17,6 +17,7 @@ from llmhub.lib import metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
 from llmhub.runs import causes, inputs
+from llmhub.runs.claim import is_too_wide
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Checkpoint, Run, RunInput
 from llmhub.runs.states import State
@@ -80,6 +81,7 @@ def context(user: User, run: Run) -> dict[str, Any]:
         "checkpoints": checkpoints(run),
         "newest": inputs.kept(run).order_by("-step").first() if run.is_over() else None,
         "waits_for": waits_for(run),
+        "is_too_wide": run.state == State.QUEUED and is_too_wide(run.processes),
         "attempts": [(attempt, causes.explain(attempt.cause)) for attempt in attempts(run)],
     }
 

@@ -228,6 +228,15 @@ def test_memory_is_asked_of_a_worker_once(as_bob, gpt2, dataset):
     assert Dispatch.objects.filter(task="workers.tasks.probe", args=[probe.pk]).count() == 1
 
 
+def test_more_processes_than_any_worker_has_gpus_are_told_while_typing(as_bob, gpt2, dataset):
+    h200 = {"kind": "cuda", "name": "H200", "memory_bytes": 141 * 2**30}
+    Worker.objects.create(name="server", devices=[h200, h200], slots=2)
+    form = opened(as_bob)
+    wide = as_bob.post(PLAN, form | {"runtime.processes": "4"}).content.decode()
+    assert "No worker that is up has 4 GPUs" in wide
+    assert "No worker that is up" not in as_bob.post(PLAN, form).content.decode()
+
+
 def test_opening_the_page_asks_no_worker(as_bob, gpt2, dataset):
     opened(as_bob)
     assert not Probe.objects.exists()

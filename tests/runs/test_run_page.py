@@ -357,6 +357,32 @@ def test_a_queued_run_says_what_it_waits_for(member, atlas):
     assert "Waiting for a free worker" in show(member, run)
 
 
+@pytest.mark.parametrize(
+    ("kinds", "waits_for_ever"),
+    [(["cuda"], True), (["cuda", "cpu"], False), (["big"], False), ([], False)],
+)
+def test_a_queued_run_says_that_no_worker_has_so_many_gpus(member, atlas, kinds, waits_for_ever):
+    run = make_run(atlas, spec=SMOKE_SPEC | {"runtime": {"processes": 4}})
+    for kind in kinds:
+        device = {"kind": "cpu" if kind == "cpu" else "cuda", "name": kind, "memory_bytes": 1}
+        slots = 4 if kind == "big" else 2
+        Worker.objects.create(name=kind, devices=[device] * slots, slots=slots)
+    said = "Waits: no worker that is up has 4 GPUs." in show(member, run)
+    assert said == waits_for_ever
+    run.state = State.SUCCEEDED
+    run.save()
+    assert "has 4 GPUs" not in show(member, run)
+
+
+def test_a_worker_that_has_gone_has_no_gpus_to_wait_for(member, atlas):
+    run = make_run(atlas, spec=SMOKE_SPEC | {"runtime": {"processes": 4}})
+    device = {"kind": "cuda", "name": "H100", "memory_bytes": 1}
+    Worker.objects.create(name="small", devices=[device], slots=1)
+    gone = timezone.now() - timedelta(hours=1)
+    Worker.objects.create(name="large", devices=[device] * 4, slots=4, last_seen_at=gone)
+    assert "has 4 GPUs" in show(member, run)
+
+
 def origin(client, run):
     return show(client, run).partition("run-origin")[2].partition("</p>")[0]
 
