@@ -6,7 +6,7 @@ course of the same training; another model or other data would be another traini
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
@@ -44,24 +44,37 @@ def of(spec: Spec, data: DatasetVersion | MixVersion, checkpoint: Checkpoint) ->
 
 def without_steps_left(spec: Spec, checkpoint: Checkpoint) -> dict[str, list[str]]:
     """The field that says where the run ends, where that is no later than the checkpoint."""
-    if spec.training.max_steps is not None:
-        total, name = spec.training.max_steps, "max_steps"
+    step = checkpoint.step
+    if spec.training.max_steps is not None and spec.training.max_steps <= step:
         reason = _("The checkpoint is at step %(step)s: enter more steps than that.")
-    else:
-        total, name = steps_of_epochs(spec, checkpoint.run), "epochs"
+        return {"training.max_steps": [reason % {"step": step}]}
+    if 0 < steps_of_epochs(spec, checkpoint.run) <= step:
         reason = _("The checkpoint is at step %(step)s, the end of these epochs: enter more.")
-    if not 0 < total <= checkpoint.step:
-        return {}
-    return {f"training.{name}": [reason % {"step": checkpoint.step}]}
+        return {"training.epochs": [reason % {"step": step}]}
+    return {}
 
 
 def steps_of_epochs(spec: Spec, run: Run) -> int:
-    """As the trainer of the run has counted them; 0 where more than the optimizer differs, for
-    then they may be others."""
+    """As the trainer of the run has counted them; 0 where it ended before they did, or where more
+    than the optimizer differs, for then they may be others."""
     given = specs.parse(run.config).training
-    counted = type(given).model_fields.keys() - specs.Optimizer.model_fields.keys()
+    ended_earlier = given.max_steps is not None and given.max_steps <= run.total_steps
+    if "epochs" not in type(given).model_fields or ended_earlier:
+        return 0
+    counted = type(given).model_fields.keys() - specs.Optimizer.model_fields.keys() - {"max_steps"}
     same = all(getattr(given, name) == getattr(spec.training, name, None) for name in counted)
     return run.total_steps if same else 0
+
+
+def as_many_again(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The changes with which a run goes on from the end of another one, where it is the end."""
+    spec = specs.parse(checkpoint.run.config)
+    training, ends_at = spec.training, without_steps_left(spec, checkpoint)
+    if "training.max_steps" in ends_at and training.max_steps is not None:
+        return {"training.max_steps": checkpoint.step + training.max_steps}
+    if "training.epochs" in ends_at and not isinstance(training, specs.PretrainTraining):
+        return {"training.epochs": min(2 * training.epochs, specs.MOST_EPOCHS)}
+    return {}
 
 
 def differing(wanted: dict[str, object], given: dict[str, object]) -> list[str]:

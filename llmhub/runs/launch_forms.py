@@ -64,17 +64,12 @@ class Start:
     def wish(self, device: Device | None) -> tuple[str, dict[str, Any]]:
         """The scale and the overrides of a form that nobody has touched."""
         if self.parent:
-            return self.parent.scale, self.parent.overrides | self.further_steps(self.parent)
+            # As many steps again for a run that goes on from its end.
+            further = continuing.as_many_again(self.checkpoint) if self.checkpoint else {}
+            return self.parent.scale, self.parent.overrides | further
         scale = launch.default_scale(device)
         is_smoke = scale == Scale.SMOKE
         return scale, model_choices.likely(self.project, self.spec) if is_smoke else {}
-
-    def further_steps(self, parent: Run) -> dict[str, Any]:
-        """As many again for a run that goes on from its end."""
-        steps = parent.config["training"].get("max_steps")
-        if not (self.checkpoint and steps and steps <= self.checkpoint.step):
-            return {}
-        return {"training.max_steps": self.checkpoint.step + steps}
 
     @property
     def spec(self) -> specs.Spec:

@@ -8,7 +8,7 @@ import pytest
 
 from llmhub.lib.rundir import AttemptDir
 from llmhub.recipes import specs
-from llmhub.runs import checkpoints, launch
+from llmhub.runs import checkpoints, continuing, launch
 from llmhub.runs.models import Run, RunInput, Worker
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
@@ -102,6 +102,17 @@ class TestEpochs:
         assert "end of these epochs" in refusal(**wish)["training.epochs"][0]
         slower = wish["overrides"] | {"training.learning_rate": 1e-5}
         assert refusal(**wish | {"overrides": slower}).keys() == {"training.epochs"}
+
+    def test_more_steps_at_most_are_no_further_epochs(self, wish):
+        longer = wish["overrides"] | {"training.max_steps": 90}
+        assert refusal(**wish | {"overrides": longer}).keys() == {"training.epochs"}
+
+    def test_a_form_suggests_as_many_again(self, wish):
+        assert continuing.as_many_again(wish["checkpoint"]) == {"training.epochs": 4}
+
+    def test_before_their_end_a_form_suggests_no_more(self, wish):
+        wish["checkpoint"].step = 49
+        assert continuing.as_many_again(wish["checkpoint"]) == {}
 
     @pytest.mark.parametrize(
         "more", [{"training.epochs": 3}, {"training.batch_size": 4, "training.micro_batch_size": 4}]

@@ -342,6 +342,23 @@ def test_a_run_that_was_at_its_end_goes_on_for_as_many_steps_again(as_bob, train
     assert RunInput.objects.get(run=run).checkpoint.step == 200
 
 
+def test_a_run_that_was_at_the_end_of_its_epochs_goes_on_for_as_many_again(as_bob, answers):
+    epochs = {"training.max_steps": "", "training.epochs": "3"}
+    as_bob.post(SFT, opened(as_bob, SFT) | epochs)
+    run = Run.objects.get()
+    attempt, _ = make_attempt(run, State.SUCCEEDED)
+    # As the trainer has counted.
+    Run.objects.update(total_steps=68)
+    Checkpoint.objects.create(
+        run=run, attempt=attempt, step=68, path="/nowhere", bytes=1, manifest_sha256="0" * 64
+    )
+    url = f"/runs/new/?from={run.pk}&continue=1"
+    form = opened(as_bob, url)
+    assert form["training.epochs"] == "6"
+    assert as_bob.post(url, form).status_code == 302
+    assert Run.objects.get(parent=run).config["training"]["epochs"] == 6
+
+
 def test_a_fork_starts_at_the_step_that_was_chosen(as_bob, trained):
     url = f"/runs/new/?from={trained.pk}&step=100"
     form = opened(as_bob, url)

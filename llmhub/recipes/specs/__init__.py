@@ -21,6 +21,7 @@ from llmhub.recipes.specs.data import Data, Examples
 from llmhub.recipes.specs.part import MAX_COUNT, Part, broken_rule, change, field
 from llmhub.recipes.specs.runtime import LoRA, Runtime, Samples
 from llmhub.recipes.specs.training import (
+    MOST_EPOCHS,
     DPOTraining,
     FineTuning,
     Optimizer,
@@ -32,6 +33,7 @@ from llmhub.recipes.specs.training import (
 
 __all__ = [
     "MAX_COUNT",
+    "MOST_EPOCHS",
     "OBJECTIVES",
     "AlignmentSpec",
     "Base",

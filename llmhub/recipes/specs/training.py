@@ -9,6 +9,8 @@ from pydantic import AliasChoices, model_validator
 from llmhub.lib.i18n import gettext_noop as _
 from llmhub.recipes.specs.part import MAX_COUNT, Part, broken_rule, field
 
+MOST_EPOCHS = 1_000
+
 
 class Optimizer(Part):
     """AdamW and its schedule; shared by all objectives."""
@@ -148,7 +150,7 @@ class PretrainTraining(Optimizer):
 class FineTuning(Optimizer):
     """What SFT, the reward model and DPO share."""
 
-    epochs: int = field(1, _("Epochs"), _("Passes over the dataset."), ge=1, le=1_000)
+    epochs: int = field(1, _("Epochs"), _("Passes over the dataset."), ge=1, le=MOST_EPOCHS)
     max_steps: int | None = field(
         None,
         _("Steps at most"),
@@ -235,7 +237,7 @@ class DPOTraining(FineTuning):
 
 
 class PPOTraining(Optimizer):
-    epochs: int = field(1, _("Epochs"), _("Passes over the prompts."), ge=1, le=1_000)
+    epochs: int = field(1, _("Epochs"), _("Passes over the prompts."), ge=1, le=MOST_EPOCHS)
     max_steps: int | None = field(
         None,
         _("Steps at most"),
