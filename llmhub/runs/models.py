@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
@@ -203,6 +203,12 @@ class Run(models.Model):
         found: int = self.config.get("runtime", {}).get("processes", 1)
         return found
 
+    def set_by_pipeline(self) -> set[str]:
+        """The overrides that no person asked for: the models that the stages before it make."""
+        if self.pipeline is None or self.stage is None:
+            return set()
+        return self.overrides.keys() - self.pipeline.asked_of(self.stage).keys()
+
     def is_over(self) -> bool:
         return self.state in TERMINAL
 
@@ -347,6 +353,12 @@ class Pipeline(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def asked_of(self, stage: int) -> dict[str, Any]:
+        """The changes that a person asked for."""
+        stages = dict(enumerate(self.wish.get("stages", [])))
+        found: dict[str, Any] = stages.get(stage, {}).get("overrides", {})
+        return found
 
 
 class Prediction(models.Model):

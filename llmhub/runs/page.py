@@ -60,8 +60,9 @@ class ConfigRow:
     # The recipe's own value where this one differs from it.
     recipe_value: Any
     differs: bool
-    # A person typed it; other differences come from the scale.
+    # A person typed it, or an earlier stage makes it; other differences come from the scale.
     by_person: bool
+    by_pipeline: bool
 
 
 def runs() -> QuerySet[Run]:
@@ -177,6 +178,7 @@ def config_groups(run: Run) -> list[tuple[str, list[ConfigRow]]]:
 def config_row(
     run: Run, name: str, value: Any, recipe_value: Any, field: fields.Field | None
 ) -> ConfigRow:
+    by_pipeline = run.set_by_pipeline()
     return ConfigRow(
         title=str(TITLES.get(name) or (_(field.title) if field else name)),
         name=name,
@@ -185,5 +187,6 @@ def config_row(
         value=value,
         recipe_value=recipe_value,
         differs=value != recipe_value,
-        by_person=name in run.overrides,
+        by_person=name in run.overrides and name not in by_pipeline,
+        by_pipeline=name in by_pipeline,
     )

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from llmhub.accounts.models import Role
 from llmhub.lib.metric_names import KNOWN
-from llmhub.runs import page, resolved
+from llmhub.runs import page, pipelines, resolved
 from llmhub.runs.models import Checkpoint, Pipeline, Prediction, Run, RunInput, Worker
+from llmhub.runs.pipelines import Stage
 from llmhub.runs.states import Outcome, State, Want
 from tests.factories import (
     SMOKE_SPEC,
@@ -23,7 +24,8 @@ from tests.factories import (
     make_run,
     make_user,
 )
-from tests.runs.alignment import SPECS, add_checkpoint, trained
+from tests.runs.alignment import SPECS, add_checkpoint, recipe, trained
+from tests.runs.alignment import rows as rows_of
 
 XSS = "<script>alert('run')</script>"
 
@@ -152,6 +154,20 @@ def test_the_config_marks_what_a_person_and_what_the_scale_changed(atlas):
     assert (seed.differs, seed.by_person) == (True, False)
     assert not rows["model.n_embd"].differs
     assert list(groups) == ["Kind", "Model", "Training", "Data", "Execution", "Samples"]
+
+
+def test_the_config_marks_what_the_pipeline_set(member, alice, atlas):
+    stages = [
+        Stage("pretrain", make_recipe_version(), make_dataset_version(atlas)),
+        Stage("sft", recipe("sft"), rows_of(atlas, "sft"), {"training.learning_rate": 0.5}),
+    ]
+    pipeline = pipelines.launch(user=alice, project=atlas, name="all", scale="full", stages=stages)
+    run = pipeline.runs.get(stage=1)
+    rows = {row.name: row for _title, group in page.config_groups(run) for row in group}
+    base, rate = rows["model.base_model"], rows["training.learning_rate"]
+    assert (base.differs, base.by_person, base.by_pipeline) == (True, False, True)
+    assert (rate.differs, rate.by_person, rate.by_pipeline) == (True, True, False)
+    assert "by the pipeline" in show(member, run)
 
 
 def test_attempts_and_checkpoints_are_listed_with_their_reasons(member, atlas):
