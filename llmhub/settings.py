@@ -304,6 +304,8 @@ MODEL_ROOTS = folders("MODEL_ROOTS")
 # building draws for each watt of its computers, and the grid's grams of CO2 per kilowatt-hour.
 ENERGY_WATTS = env_positive("ENERGY_WATTS")
 ENERGY_PUE = env_positive("ENERGY_PUE") or 1.2
+if ENERGY_PUE < 1:
+    raise ImproperlyConfigured(f"ENERGY_PUE must be 1 or more, not {ENERGY_PUE}.")
 GRID_GCO2_PER_KWH = env_positive("GRID_GCO2_PER_KWH") or 400.0
 # Countries whose telephone numbers reports know without an international prefix.
 PHONE_REGIONS = [region for region in env("PHONE_REGIONS", "US,GB,FR,DE").split(",") if region]

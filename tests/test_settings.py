@@ -48,3 +48,24 @@ def test_a_hub_answers_under_its_url_whatever_else_is_allowed():
     )
     assert hub_url == "https://hub.example.com/llm"
     assert {"hub.example.com", "other.example.com"} <= set(allowed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENERGY_WATTS", "-5"),
+        ("ENERGY_WATTS", "many"),
+        ("ENERGY_PUE", "0.9"),
+        ("ENERGY_PUE", "inf"),
+        ("GRID_GCO2_PER_KWH", "nan"),
+    ],
+    ids=["negative", "no number", "PUE below 1", "infinite", "nan"],
+)
+def test_energy_that_cannot_be_is_said_at_the_start(name, value):
+    ours = {"DJANGO_SETTINGS_MODULE": "llmhub.settings", name: value}
+    program = "from django.conf import settings; settings.DEBUG"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | ours, stderr=subprocess.PIPE, check=False
+    )
+    assert ended.returncode != 0
+    assert f"{name} must be".encode() in ended.stderr

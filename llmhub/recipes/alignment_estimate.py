@@ -107,14 +107,15 @@ def _(spec: PPOSpec) -> Work:
         forward_passes=4,
         frozen=1 if spec.lora.rank else 2,
         steps=training.max_steps,
-        written=training.mini_batch_size,
+        # Each process writes its part, in portions of a mini-batch at most.
+        written=min(training.mini_batch_size, training.batch_size // spec.runtime.processes),
     )
 
 
 def alignment_estimate(
     spec: AlignmentSpec, base: Shape, device: Device | None = None, rows: int | None = None
 ) -> Estimate:
-    """`rows`: of the data, without those for validation; steps are 0 where they alone decide."""
+    """`rows`: of the data; steps are 0 where they alone decide and are not known."""
     work, runtime = work_of(spec), spec.runtime
     parameters, has_adapters = parameters_of(base), bool(spec.lora.rank)
     learning = adapters(base.model, spec.lora) if has_adapters else parameters
@@ -164,7 +165,8 @@ def steps_of(spec: AlignmentSpec, work: Work, rows: int | None) -> int:
     size = rows or spec.data.dataset_size
     if size is None:
         return work.steps or 0
-    steps = divide_up(size * spec.training.epochs, work.rows)
+    learned = round(size * (1 - spec.data.validation_share))
+    steps = divide_up(learned * spec.training.epochs, work.rows)
     return min(steps, work.steps or steps)
 
 

@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from llmhub.lib.i18n import gettext_noop as _
+from llmhub.recipes import shapes
+from llmhub.recipes.alignment_estimate import alignment_estimate
 from llmhub.recipes.estimate import Estimate, divide_up, estimate
-from llmhub.recipes.specs import FineTuning, PPOSpec, PretrainSpec, Spec
+from llmhub.recipes.needed import Needed, precomputed
+from llmhub.recipes.specs import (
+    AlignmentSpec,
+    DPOSpec,
+    PPOSpec,
+    PretrainSpec,
+    RewardSpec,
+    SFTSpec,
+    Spec,
+)
 
 
 @dataclass(frozen=True)
@@ -21,14 +32,27 @@ class Figure:
     note: str = ""
 
 
-@singledispatch
 def figures(spec: Spec) -> list[Figure]:
-    """Fine-tuning: the model is known by name only, so the steps are what can be counted."""
-    training, size = spec.training, getattr(spec.data, "dataset_size", None)
-    if not isinstance(training, FineTuning) or size is None:
-        return []
+    """Of a recipe as it stands, before anything is chosen."""
+    return [*counted(spec), *memory_figures(spec)]
+
+
+@singledispatch
+def counted(spec: Spec) -> list[Figure]:
+    raise TypeError(f"No figures of {type(spec).__name__}.")
+
+
+@counted.register(SFTSpec)
+@counted.register(RewardSpec)
+@counted.register(DPOSpec)
+def _fine_tuning(spec: SFTSpec | RewardSpec | DPOSpec) -> list[Figure]:
+    """Without the size of the data nothing but the model can be counted."""
+    training, size = spec.training, spec.data.dataset_size
+    if size is None:
+        return model_figures(spec)
     steps = divide_up(size, training.batch_size) * training.epochs
     return [
+        *model_figures(spec),
         Figure("steps_per_epoch", _("Steps per epoch"), divide_up(size, training.batch_size)),
         Figure("steps", _("Steps"), steps),
         Figure("warmup_steps", _("Warm-up steps"), round(steps * training.warmup_ratio)),
@@ -41,19 +65,48 @@ def figures(spec: Spec) -> list[Figure]:
     ]
 
 
-@figures.register
+@counted.register
 def _ppo(spec: PPOSpec) -> list[Figure]:
     training = spec.training
     mini_batches = divide_up(training.batch_size, training.mini_batch_size)
     return [
+        *model_figures(spec),
         Figure("mini_batches", _("Mini-batches per rollout"), mini_batches),
         Figure("updates", _("Optimizer steps per rollout"), mini_batches * training.ppo_epochs),
     ]
 
 
-@figures.register
+@counted.register
 def _pretrain(spec: PretrainSpec) -> list[Figure]:
     return pretrain_figures(estimate(spec))
+
+
+def model_figures(spec: AlignmentSpec) -> list[Figure]:
+    """Nothing where only the base model's own files could tell how large it is."""
+    base = shapes.of(spec.model.base_model)
+    if base is None:
+        return []
+    needs = alignment_estimate(spec, base)
+    found = [Figure("parameters", _("Parameters"), needs.parameters)]
+    if needs.learning < needs.parameters:
+        found.append(Figure("learning", _("Parameters that learn"), needs.learning))
+    return found
+
+
+def memory_figures(spec: Spec) -> list[Figure]:
+    """As a probe has found for the recipes that come with the hub, else by arithmetic."""
+    base = None if isinstance(spec, PretrainSpec) else shapes.of(spec.model.base_model)
+    if found := precomputed(Needed(spec, base), None):
+        note = _("Measured on a model without data; what kernels need comes on top.")
+        return [Figure("peak_bytes", _("Memory per device"), found["peak_bytes"], "bytes", note)]
+    if isinstance(spec, PretrainSpec):
+        needed = estimate(spec).memory_bytes
+    elif base:
+        needed = alignment_estimate(spec, base).memory_bytes
+    else:
+        return []
+    note = _("By arithmetic.")
+    return [Figure("memory_bytes", _("Memory per device"), needed, "bytes", note)]
 
 
 def pretrain_figures(needs: Estimate) -> list[Figure]:
@@ -70,7 +123,7 @@ def pretrain_figures(needs: Estimate) -> list[Figure]:
             _("Operations (FLOPs)"),
             needs.flops,
             kind="flops",
-            note=_("Estimated: 6 × parameters × tokens."),
+            note=_("Estimated: 6 × parameters × tokens; 8 with activation checkpointing."),
         ),
         Figure(
             "state_bytes",

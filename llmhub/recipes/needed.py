@@ -1,4 +1,5 @@
-"""What a probe is asked, without what changes no byte: equal needs have equal digests.
+"""What a probe is asked, without what changes no byte: equal needs have equal digests. And what
+probes have answered for the recipes that come with the hub.
 
 No Django here.
 """
@@ -8,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from llmhub.recipes import specs
@@ -23,6 +26,9 @@ from llmhub.recipes.specs import (
     Samples,
     change,
 )
+
+# By digest; made by `python -m tests.bench.precompute_needs`.
+PRECOMPUTED = Path(__file__).parent / "content" / "needs.json"
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ def essence(spec: specs.Spec) -> specs.Spec:
         precision=spec.runtime.precision,
         activation_checkpointing=spec.runtime.activation_checkpointing,
         processes=spec.runtime.processes,
+        strategy=spec.runtime.strategy if spec.runtime.processes > 1 else "ddp",
     )
     plain = {"learning_rate": 1e-3, "min_lr": 0.0, "warmup_steps": 0, "warmup_ratio": 0.0}
     plain |= {"seed": 0, "max_steps": 1, **batch_of(spec)}
@@ -70,8 +77,9 @@ def batch_of(spec: specs.Spec) -> dict[str, Any]:
         }
     at_once = training.micro_batch_size * processes
     if isinstance(training, PPOTraining):
-        size = at_once * min(2, training.mini_batch_size // at_once)
-        return {"batch_size": size, "mini_batch_size": size, "epochs": 1, "ppo_epochs": 1}
+        # The answers of a mini-batch are written side by side.
+        batches = min(processes, training.batch_size // training.mini_batch_size)
+        return {"batch_size": batches * training.mini_batch_size, "epochs": 1, "ppo_epochs": 1}
     return {"batch_size": at_once * min(2, training.batch_size // at_once), "epochs": 1}
 
 
@@ -88,3 +96,14 @@ def digest(needed: Needed, device: Device | None) -> str:
 
 def kind_of(device: Device | None) -> str:
     return device.kind if device else ""
+
+
+def precomputed(needed: Needed, device: Device | None) -> dict[str, int] | None:
+    """For the recipes that come with the hub, as they stand and at the scale smoke."""
+    return _precomputed().get(digest(needed, device))
+
+
+@cache
+def _precomputed() -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = json.loads(PRECOMPUTED.read_text())
+    return found

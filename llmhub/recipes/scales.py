@@ -9,13 +9,22 @@ from django.utils.translation import gettext_lazy as _
 
 from llmhub.recipes.estimate import (
     Device,
+    Estimate,
     divide_up,
     estimate,
     micro_batches_per_step,
+    process_bytes,
     requested_sequences,
 )
 from llmhub.recipes.smoke import smoke
-from llmhub.recipes.specs import PPOSpec, PretrainSpec, PretrainTraining, Spec, change
+from llmhub.recipes.specs import (
+    PPOSpec,
+    PretrainSpec,
+    PretrainTraining,
+    Runtime,
+    Spec,
+    change,
+)
 
 # Share of a device's memory that a run may plan with: the rest is for kernels, allocator and
 # whatever else lives on the machine.
@@ -79,15 +88,21 @@ def batch_of(spec: Spec) -> int:
     return spec.training.batch_size
 
 
-def fits(memory_bytes: int, device: Device) -> bool:
-    return memory_bytes <= USABLE_MEMORY * device.memory_bytes
+def usable_bytes(runtime: Runtime, device: Device) -> float:
+    """For each process: those on a processor share its memory."""
+    sharing = runtime.processes if device.kind == "cpu" else 1
+    return USABLE_MEMORY * device.memory_bytes / sharing
+
+
+def fits(found: Estimate, runtime: Runtime, device: Device) -> bool:
+    return found.memory_bytes + process_bytes(device) <= usable_bytes(runtime, device)
 
 
 def fit(spec: PretrainSpec, device: Device) -> PretrainSpec:
     """The first way of computing the same steps that fits, or the leanest where none does."""
     candidate = spec
     for candidate in same_steps(spec, device):
-        if fits(estimate(candidate, device).memory_bytes, device):
+        if fits(estimate(candidate, device), candidate.runtime, device):
             break
     return candidate
 

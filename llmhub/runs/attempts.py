@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
-from llmhub.runs import inputs, needs
+from llmhub.runs import inputs, predictions
 from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.claim import LEASE, enqueue_claim
 from llmhub.runs.models import Attempt, Run
@@ -85,7 +85,7 @@ def end(attempt: Attempt, how: End) -> bool:
     state = what_follows(run, how.outcome)
     step = run.step if how.step is None else how.step
     move(run, state, step=step, **why(run, state, how), **wish(state, how))
-    needs.compare(run, how.used)
+    predictions.compare(run, how.used)
     release(run)
     wake_next()
     return True

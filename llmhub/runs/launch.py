@@ -27,7 +27,7 @@ from llmhub.recipes.fitting import MICRO_BATCH
 from llmhub.recipes.problems import explain
 from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec
-from llmhub.runs import continuing, inputs, needs, transitions
+from llmhub.runs import continuing, inputs, needs, predictions, transitions
 from llmhub.runs.claim import enqueue_claim
 from llmhub.runs.inputs import Inputs
 from llmhub.runs.models import Run, RunInput, Worker
@@ -62,7 +62,7 @@ class Plan:
         """By arithmetic; None where it is not known. A probe measures it afterwards."""
         if self.estimate is None or self.device is None:
             return None
-        return scales.fits(self.estimate.memory_bytes, self.device)
+        return scales.fits(self.estimate, self.spec.runtime, self.device)
 
 
 def device_at_hand() -> Device | None:
@@ -241,7 +241,7 @@ def queue_once(wish: Run, taken: Inputs, planned: Plan) -> Run:
         with transaction.atomic():
             wish.save()
             taken.save(wish)
-            needs.predict(wish, planned.spec, planned.estimate, planned.device)
+            predictions.predict(wish, planned.spec, planned.estimate, planned.device)
             enqueue_claim()
             transitions.announce(wish)
     except IntegrityError:

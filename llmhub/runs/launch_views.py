@@ -18,11 +18,13 @@ from llmhub.accounts.models import Role
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes.models import Recipe
+from llmhub.recipes.scales import usable_bytes
 from llmhub.runs import checkpoints, needs, probes
 from llmhub.runs.claim import is_too_wide
 from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Start
 from llmhub.runs.models import Checkpoint, Probe, Run
+from llmhub.runs.needs import TIGHT, Verdict
 
 View = Callable[[HubRequest, Start], HttpResponse]
 
@@ -104,14 +106,14 @@ def run_plan(request: HubRequest, start: Start) -> HttpResponse:
 def run_memory(request: HubRequest, start: Start) -> HttpResponse:
     """What a worker measures of the spec; asks for it where nobody has."""
     form = LaunchForm(start, request.POST)
-    needed = probes.needed(form.plan, start.project) if form.plan else None
+    needed = probes.needed(form.plan.spec, start.project) if form.plan else None
     probe = probes.request(needed, form.device) if needed else None
     return render(request, "runs/_new_memory.html", memory_context(form, probe))
 
 
 def plan_context(form: LaunchForm) -> dict[str, object]:
     plan = form.plan
-    needed = probes.needed(plan, form.start.project) if plan else None
+    needed = probes.needed(plan.spec, form.start.project) if plan else None
     probe = probes.known(needed, form.device) if needed else None
     return {
         "start": form.start,
@@ -128,17 +130,27 @@ def memory_context(form: LaunchForm, probe: Probe | None) -> dict[str, object]:
     """The need per device, as measured or by arithmetic, and whether it fits the device at hand."""
     plan, device, project = form.plan, form.device, form.start.project
     found = needs.estimate_of(plan.spec, device, project, form.rows()) if plan else None
-    measured = probe.result if probe and probe.state == Probe.State.DONE else {}
-    memory = measured.get("peak_bytes") or (found.memory_bytes if found else None)
-    verdict = needs.verdict(memory, device) if memory and device else None
-    return {
+    measured = probe.result if probe and probe.state == Probe.State.DONE else None
+    context: dict[str, object] = {
         "form": form,
         "probe": probe,
         "measured": measured,
-        "memory": memory,
-        "verdict": verdict,
-        "would_fit": needs.advice(plan, project) if plan and verdict else [],
-        "needs": needs.needs(plan.spec, found, device) if plan and found and device else None,
         "device": device,
         "power": needs.power(),
+    }
+    if plan is None or found is None:
+        return context
+    memory = needs.memory_of(found, measured, device)
+    context["memory"] = memory
+    if device is None:
+        return context
+    usable = usable_bytes(plan.spec.runtime, device)
+    verdict = needs.verdict(memory.bytes, usable)
+    fits = verdict is Verdict.FITS
+    # What is tight is told how it would not be.
+    enough = usable if verdict is Verdict.TOO_MUCH else TIGHT * usable
+    return context | {
+        "verdict": verdict,
+        "would_fit": None if fits else needs.advice(plan, memory, enough, project),
+        "needs": needs.needs(plan.spec, found, device),
     }

@@ -367,17 +367,27 @@ class Prediction(models.Model):
     run = models.OneToOneField(Run, on_delete=models.CASCADE, related_name="prediction")
     # Equal for runs whose speed can be compared: model, objective and how it is computed.
     model_key = models.CharField(max_length=64, db_index=True)
+    parameters = models.BigIntegerField(null=True)
+    processes = models.PositiveIntegerField(default=1)
     device_name = models.CharField(max_length=200, blank=True)
     # To scale the speed of another model from.
     flops_per_token = models.BigIntegerField(null=True)
-    # Each may be empty where nobody can know. Bytes per device; of all devices together.
+    # Each may be empty where nobody can know. Bytes per device, by a probe or by arithmetic.
     memory_bytes = models.BigIntegerField(null=True)
+    memory_is_measured = models.BooleanField(default=False)
+    # Of these, what a process takes before anything is trained.
+    process_bytes = models.BigIntegerField(default=0)
+    # Of rows that are all as long as they may be.
+    tokens = models.BigIntegerField(null=True)
+    # Of all devices together, here and for the watts.
     tokens_per_second = models.FloatField(null=True)
     seconds = models.FloatField(null=True)
+    watts = models.FloatField(null=True)
     # Where the speed comes from: "measured", "scaled" or "guess", and from how many runs.
     speed_source = models.CharField(max_length=12, blank=True)
     speed_runs = models.PositiveIntegerField(default=0)
     actual_memory_bytes = models.BigIntegerField(null=True)
+    actual_tokens = models.BigIntegerField(null=True)
     actual_tokens_per_second = models.FloatField(null=True)
     actual_seconds = models.FloatField(null=True)
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from llmhub.accounts.models import Project
+from llmhub.recipes.cost import Power, cost
+from llmhub.runs import needs
 from llmhub.runs.models import Prediction
-from llmhub.runs.needs import Source
+from llmhub.runs.states import State
+from llmhub.runs.throughput import Source
 
 SHOWN = 100
 
@@ -30,10 +33,25 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Row:
+    """A prediction as the pages show it; energy in watt-hours, with that of the building."""
+
     prediction: Prediction
+    energy: float | None
+    actual_energy: float | None
     memory: Ratio | None
     speed: Ratio | None
     time: Ratio | None
+
+    @classmethod
+    def of(cls, one: Prediction, power: Power) -> Row:
+        return cls(
+            one,
+            energy(one.watts, one.seconds, power),
+            energy(one.watts, one.actual_seconds, power),
+            memory_of([one]),
+            speed_of([one]),
+            time_of([one]),
+        )
 
     @property
     def source(self) -> str:
@@ -44,10 +62,22 @@ class Row:
 class Group:
     device: str
     objective: str
+    parameters: int
     runs: int
     memory: Ratio | None
     speed: Ratio | None
     time: Ratio | None
+
+
+def energy(watts: float | None, seconds: float | None, power: Power) -> float | None:
+    """Of a run that is over too: nobody has measured its watts."""
+    if watts is None or seconds is None:
+        return None
+    return cost(seconds, watts, power).watt_hours
+
+
+def row_of(prediction: Prediction | None) -> Row | None:
+    return Row.of(prediction, needs.power()) if prediction else None
 
 
 def rows(project: Project) -> list[Row]:
@@ -57,17 +87,21 @@ def rows(project: Project) -> list[Row]:
         .select_related("run")
         .order_by("-pk")[:SHOWN]
     )
-    return [Row(one, memory_of([one]), speed_of([one]), time_of([one])) for one in found]
+    power = needs.power()
+    return [Row.of(one, power) for one in found]
 
 
 def groups(shown: Iterable[Row]) -> list[Group]:
-    def key(row: Row) -> tuple[str, str]:
-        return row.prediction.device_name, row.prediction.run.objective
+    """By device and model: what is trained, and how many parameters it has."""
+
+    def key(row: Row) -> tuple[str, str, int]:
+        one = row.prediction
+        return one.device_name, one.run.objective, one.parameters or 0
 
     found = []
-    for (device, objective), members in groupby(sorted(shown, key=key), key=key):
+    for kind, members in groupby(sorted(shown, key=key), key=key):
         of = [row.prediction for row in members]
-        found.append(Group(device, objective, len(of), memory_of(of), speed_of(of), time_of(of)))
+        found.append(Group(*kind, len(of), memory_of(of), speed_of(of), time_of(of)))
     return found
 
 
@@ -80,4 +114,7 @@ def speed_of(of: Iterable[Prediction]) -> Ratio | None:
 
 
 def time_of(of: Iterable[Prediction]) -> Ratio | None:
-    return Ratio.of((one.seconds, one.actual_seconds) for one in of)
+    """A run that did not come to its end says nothing of how long all of it takes."""
+    return Ratio.of(
+        (one.seconds, one.actual_seconds) for one in of if one.run.state == State.SUCCEEDED
+    )

@@ -6,10 +6,7 @@ bytes. Nothing waits for that: the page shows the arithmetic and learns of the p
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -19,56 +16,53 @@ from django.utils import timezone
 from llmhub.jobs import outbox
 from llmhub.jobs.live import publish
 from llmhub.recipes.estimate import Device
-from llmhub.recipes.needed import Needed, digest, kind_of
-from llmhub.recipes.specs import PretrainSpec
+from llmhub.recipes.needed import Needed, digest, kind_of, precomputed
+from llmhub.recipes.specs import PretrainSpec, Spec
 from llmhub.runs import needs
 from llmhub.runs.live import probe_topic
 from llmhub.runs.models import Probe, Worker
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project
-    from llmhub.runs.launch import Plan
 
 TASK = "workers.tasks.probe"
-# By digest; made by `python -m tests.bench.precompute_needs`.
-PRECOMPUTED = Path(__file__).parent / "precomputed_needs.json"
 # After this time without an answer a probe is asked for again when someone wants it.
 ASK_AGAIN = timedelta(minutes=1)
 
 
-def needed(plan: Plan, project: Project) -> Needed | None:
+def needed(spec: Spec, project: Project) -> Needed | None:
     """None where nobody knows the base model's shape."""
-    spec = plan.spec
     if isinstance(spec, PretrainSpec):
         return Needed(spec, None)
     shape = needs.shape_of(project, spec.model.base_model)
     return Needed(spec, shape) if shape else None
 
 
+def measured(project: Project, spec: Spec, device: Device | None) -> dict[str, Any] | None:
+    """What a probe has found, where one was ever made."""
+    wanted = needed(spec, project)
+    probe = known(wanted, device) if wanted else None
+    return probe.result if probe and probe.state == Probe.State.DONE else None
+
+
 def known(needed: Needed, device: Device | None) -> Probe | None:
     """The probe of a spec if it was ever asked for, or came with the hub; asks for nothing."""
-    wanted = digest(needed, device)
-    return Probe.objects.filter(spec_hash=wanted).first() or precomputed(wanted)
+    made = Probe.objects.filter(spec_hash=digest(needed, device)).first()
+    return made or brought(needed, device)
 
 
-def precomputed(wanted: str) -> Probe | None:
-    """Of the recipes that come with the hub, as they stand and at the scale smoke."""
-    result = results().get(wanted)
+def brought(needed: Needed, device: Device | None) -> Probe | None:
+    """What came with the hub, as if a worker had measured it."""
+    result = precomputed(needed, device)
     if result is None:
         return None
-    return Probe(spec_hash=wanted, state=Probe.State.DONE, result=result)
-
-
-@cache
-def results() -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = json.loads(PRECOMPUTED.read_text())
-    return found
+    return Probe(spec_hash=digest(needed, device), state=Probe.State.DONE, result=result)
 
 
 @transaction.atomic
 def request(needed: Needed, device: Device | None) -> Probe:
     """The probe of a spec; sent to a worker unless it is done or on its way."""
-    if kept := precomputed(digest(needed, device)):
+    if kept := brought(needed, device):
         return kept
     probe, is_new = Probe.objects.get_or_create(
         spec_hash=digest(needed, device),

@@ -22,6 +22,7 @@ from llmhub.runs import (
     lineage,
     page,
     pipeline_page,
+    predictions_page,
     resolved,
     services,
     workers_page,
@@ -55,7 +56,9 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
         "batch": resolved.batch_of(found),
         "mix_parts": page.mix_parts(found),
         "writes": found.objective in inputs.WRITES,
-        "prediction": Prediction.objects.filter(run=found).first(),
+        "predicted": predictions_page.row_of(
+            Prediction.objects.filter(run=found).select_related("run").first()
+        ),
     }
     return render(request, "runs/run.html", context)
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 
 from llmhub.recipes import content, shapes
 from llmhub.recipes.estimate import Device
-from llmhub.recipes.needed import Needed, digest
+from llmhub.recipes.needed import PRECOMPUTED, Needed, digest
 from llmhub.recipes.smoke import smoke
 from llmhub.recipes.specs import PretrainSpec, Spec
 from workers.training import probe
 from workers.training.job import parsed
 
-TARGET = Path("llmhub/runs/precomputed_needs.json")
 CPU = Device("cpu", "CPU", 1)
 
 
@@ -45,8 +43,8 @@ def main() -> None:
     for needed in wanted():
         result = measure(needed)
         found |= {digest(needed, device): result for device in (CPU, None)}
-    TARGET.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
-    print(f"{len(found)} results in {TARGET}")
+    PRECOMPUTED.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    print(f"{len(found)} results in {PRECOMPUTED}")
 
 
 if __name__ == "__main__":

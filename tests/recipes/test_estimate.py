@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from llmhub.recipes import specs
+from llmhub.recipes import shapes, specs
+from llmhub.recipes.alignment_estimate import alignment_estimate
 from llmhub.recipes.content import load
 from llmhub.recipes.estimate import Device, count_parameters, estimate, micro_batches_per_step
+from llmhub.recipes.fitting import what_would_fit
 from llmhub.recipes.specs import GPT2Model, LlamaModel, PretrainTraining
 
 RECIPES = {content.slug: content.spec for content in load()}
@@ -103,6 +105,96 @@ def test_attention_with_dropout_costs_more_on_a_cpu():
     spec = RECIPES["gpt2-125m"]
     cpu = estimate(spec, Device("cpu", "CPU", 2**34))
     assert cpu.activations_bytes > 2 * estimate(spec).activations_bytes
+
+
+def of_processes(**runtime):
+    changes = {f"runtime.{name}": value for name, value in runtime.items()}
+    return estimate(specs.override(RECIPES["gpt2-125m"], changes))
+
+
+def test_copies_keep_everything_and_gradients_twice():
+    """DDP: every process has the model, and its gradients once more in the buckets that travel."""
+    alone, two = of_processes(), of_processes(processes=2)
+    assert two.weights_bytes == alone.weights_bytes
+    assert two.optimizer_bytes == alone.optimizer_bytes
+    assert two.gradients_bytes == 2 * alone.gradients_bytes
+
+
+def test_a_divided_model_leaves_each_process_its_part():
+    """FSDP2 over 4, by hand: a quarter of the weights, and whole the embeddings
+    ((50,257 + 1,024) x 768, of which the positions count with the blocks) and two of 12 blocks."""
+    alone, four = of_processes(), of_processes(processes=4, strategy="fsdp")
+    embedding = 50_257 * 768
+    gathered = 4 * (embedding + 2 * -(-(124_439_808 - embedding) // 12))
+    assert four.weights_bytes == alone.weights_bytes // 4 + gathered
+    assert four.optimizer_bytes == alone.optimizer_bytes // 4
+
+
+def test_a_divided_model_keeps_whole_gradients_between_micro_batches():
+    """They travel with the last one."""
+    several = of_processes(processes=4, strategy="fsdp")
+    assert several.accumulation > 1
+    assert several.gradients_bytes == of_processes().gradients_bytes
+    spec = {"training.micro_batch_size": 8, "training.batch_size": 32, "runtime.processes": 4}
+    one = estimate(specs.override(RECIPES["gpt2-125m"], spec | {"runtime.strategy": "fsdp"}))
+    assert one.accumulation == 1
+    assert one.gradients_bytes == of_processes().gradients_bytes // 4
+
+
+class TestAlignment:
+    """With Llama 2 7B, which the recipes name."""
+
+    def of(self, slug: str, **changes):
+        spec = specs.override(RECIPES[slug], {n.replace("__", "."): v for n, v in changes.items()})
+        return alignment_estimate(spec, shapes.of(spec.model.base_model))
+
+    def test_a_reward_model_has_no_logits(self):
+        """A pair has two sequences of 2,048 tokens; logits of 32,000 would take 12 bytes each."""
+        same = {"training__micro_batch_size": 1, "training__max_seq_length": 2048}
+        scores, writes = self.of("reward-model", **same), self.of("dpo", **same)
+        assert scores.activations_bytes == writes.activations_bytes - 2 * 2048 * 12 * 32_000
+
+    def test_what_is_written_with_adapters_may_be_the_peak(self):
+        """Keys and values of 64 rows of 640 tokens: 2 x 32 layers x 4,096 x 4 bytes a token."""
+        found = self.of(
+            "rlhf-ppo",
+            lora__rank=8,
+            training__batch_size=64,
+            training__mini_batch_size=64,
+            training__micro_batch_size=1,
+            runtime__activation_checkpointing=True,
+        )
+        written = 64 * 640 * 2 * 32 * 4096 * 4
+        assert found.activations_bytes == written - found.gradients_bytes
+
+    def test_steps_leave_the_validation_out(self):
+        spec = specs.override(RECIPES["sft"], {"data.validation_share": 0.1})
+        base = shapes.of(spec.model.base_model)
+        found = alignment_estimate(spec, base, rows=1_000)
+        expected = -(-900 * spec.training.epochs // spec.training.batch_size)
+        assert found.steps == expected
+
+    def test_answers_count_each_time_they_are_learned_from(self):
+        once = self.of("rlhf-ppo", training__ppo_epochs=1)
+        assert self.of("rlhf-ppo", training__ppo_epochs=4).tokens_per_step == (
+            4 * once.tokens_per_step
+        )
+
+
+def test_what_would_fit_gives_back_what_was_not_necessary():
+    """7B with adapters on 80 GB: the micro-batch need not stay at 1."""
+    spec = specs.override(RECIPES["sft"], {"training.max_seq_length": 512})
+    base, card = shapes.of(spec.model.base_model), Device("cuda", "H100", 80 * 2**30)
+    fit = what_would_fit(spec, card, base, 0.9 * card.memory_bytes)
+    assert fit is not None
+    fitted = specs.override(spec, fit.changes)
+    assert alignment_estimate(fitted, base, card).memory_bytes == fit.memory_bytes
+    assert fit.memory_bytes <= 0.9 * card.memory_bytes
+    assert "lora.rank" in fit.changes
+    for name in fit.changes:
+        fewer = {key: value for key, value in fit.changes.items() if key != name}
+        needed = alignment_estimate(specs.override(spec, fewer), base, card).memory_bytes
+        assert needed > 0.9 * card.memory_bytes, name
 
 
 batches = st.integers(1, 10**7)

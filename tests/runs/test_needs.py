@@ -9,11 +9,13 @@ from llmhub.recipes.alignment_estimate import alignment_estimate
 from llmhub.recipes.cost import Power, cost
 from llmhub.recipes.estimate import Device, estimate
 from llmhub.recipes.fitting import what_would_fit
-from llmhub.runs import launch, needs
+from llmhub.recipes.scales import usable_bytes
+from llmhub.runs import launch, needs, predictions, throughput
 from llmhub.runs.attempts import End, end
 from llmhub.runs.models import Prediction, Run, Worker
-from llmhub.runs.needs import Source, Verdict
+from llmhub.runs.needs import Verdict
 from llmhub.runs.states import Outcome
+from llmhub.runs.throughput import Source
 from tests.factories import SMOKE_SPEC, make_attempt, make_run
 from tests.runs.alignment import SPECS, recipe, rows, trained
 
@@ -24,15 +26,15 @@ SMOKE = specs.parse(SMOKE_SPEC)
 
 def finished(project, spec: specs.Spec, device: Device, tokens_per_second: float) -> Run:
     run = make_run(project, spec=specs.dump(spec))
-    needs.predict(run, spec, needs.estimate_of(spec, device, project), device)
+    predictions.predict(run, spec, needs.estimate_of(spec, device, project), device)
     attempt, _ = make_attempt(run)
     used = {"seconds": 10.0, "tokens": int(10 * tokens_per_second), "peak_bytes": 5 * GIB}
     assert end(attempt, End(Outcome.SUCCEEDED, used=used))
     return run
 
 
-def speed(spec: specs.Spec, device: Device) -> needs.Speed:
-    return needs.speed_of(spec, needs.estimate_of(spec, device, None), device)
+def speed(spec: specs.Spec, device: Device) -> throughput.Speed:
+    return throughput.speed_of(spec, needs.estimate_of(spec, device, None), device)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,7 @@ def speed(spec: specs.Spec, device: Device) -> needs.Speed:
 )
 def test_a_verdict(used, expected):
     """Of 16 GiB a run may plan with 14.4; above 85 % of that it is tight."""
-    assert needs.verdict(used * GIB, CPU) == expected
+    assert needs.verdict(used * GIB, usable_bytes(SMOKE.runtime, CPU)) == expected
 
 
 def test_energy_by_hand():

@@ -2,19 +2,30 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from llmhub.recipes import specs
-from llmhub.recipes.specs import PretrainSpec
+from llmhub.recipes import content, shapes, specs
+from llmhub.recipes.needed import Needed
+from llmhub.recipes.specs import DPOSpec, PPOSpec, PretrainSpec, RewardSpec, SFTSpec
 from tests.training import alignment, small
-from workers.training import models, probe
+from workers.training import first_step, models, probe
+from workers.training.first_step import FirstStep
 from workers.training.job import parsed
+from workers.training.objectives import Batch, Objective
+from workers.training.objectives.dpo import DPO
+from workers.training.objectives.ppo import PPO
 from workers.training.objectives.pretrain import Pretrain
+from workers.training.objectives.reward import Reward
+from workers.training.objectives.sft import SFT
+
+RECIPES = {recipe.slug: recipe.spec for recipe in content.load()}
 
 CPU = torch.device("cpu")
 WAYS = pytest.mark.parametrize(
@@ -162,6 +173,125 @@ def test_ppo_holds_a_reward_model_and_a_reference_beside_the_policy():
 
     assert whole["frozen_bytes"] - adapted["frozen_bytes"] == 4 * needs_of("sft")["parameters"]
     assert needs_of("dpo")["frozen_bytes"] == 0
+
+
+def of_sft(spec: SFTSpec) -> tuple[Objective, Batch]:
+    """Two packed examples in each row, all of whose tokens are learned."""
+    rows, length = spec.training.micro_batch_size, spec.training.max_seq_length
+    segments = torch.ones(rows, length, dtype=torch.long)
+    segments[:, length // 2 :] = 2
+    positions = torch.arange(length).expand(rows, length)
+    return SFT(), {"segments": segments, "positions": positions} | of_rows(rows, length)
+
+
+def of_pairs(objective: Objective) -> Any:
+    def made(spec: RewardSpec | DPOSpec) -> tuple[Objective, Batch]:
+        rows, length = 2 * spec.training.micro_batch_size, spec.training.max_seq_length
+        return objective, {"reference_logps": torch.zeros(rows)} | of_rows(rows, length)
+
+    return made
+
+
+def of_ppo(spec: PPOSpec) -> tuple[Objective, Batch]:
+    training = spec.training
+    rows = training.micro_batch_size
+    length = training.max_prompt_length + training.response_length
+    names = ("old_logps", "old_values", "advantages", "returns")
+    numbers = {name: torch.zeros(rows, length) for name in names}
+    return PPO(0.2, 0.2, 0.1), numbers | of_rows(rows, length)
+
+
+def of_rows(rows: int, length: int) -> Batch:
+    whole = torch.ones(rows, length, dtype=torch.bool)
+    return {
+        "tokens": torch.zeros(rows, length, dtype=torch.long),
+        "loss_mask": whole,
+        "answer_mask": whole,
+        "lengths": torch.full((rows,), length),
+    }
+
+
+REAL = {"sft": of_sft, "reward": of_pairs(Reward()), "dpo": of_pairs(DPO(0.1)), "ppo": of_ppo}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("objective", REAL)
+def test_the_step_of_an_alignment_needs_what_the_real_objective_needs(
+    monkeypatch: pytest.MonkeyPatch, objective: str, precision: str
+):
+    """With data, and with what the objective measures besides its loss; many words, so that it is
+    the logits that count."""
+    spec = alignment.spec(objective, runtime__precision=precision)
+    shape = {**SHAPE, "model": SHAPE["model"] | {"vocab_size": 5_000}}
+    foreseen = probe.probe(spec, shape, CPU)
+
+    def real(*arguments: Any) -> FirstStep:
+        own, batch = REAL[objective](spec)
+        return replace(first_step.first_step(*arguments), objective=own, batch=lambda: batch)
+
+    monkeypatch.setattr(probe, "first_step", real)
+    measured = probe.measure(spec, shape, CPU, "sdpa")
+    for name in ("activations_bytes", "peak_bytes"):
+        assert foreseen[name] == pytest.approx(measured[name], rel=0.02), name
+
+
+def test_each_process_has_its_part_of_a_divided_model():
+    divided = {"runtime__processes": 4, "runtime__strategy": "fsdp"}
+    alone, part = needs_of("sft"), needs_of("sft", **divided)
+
+    assert part["optimizer_bytes"] == alone["optimizer_bytes"] // 4
+    assert part["gradients_bytes"] == alone["gradients_bytes"] // 4
+    assert part["activations_bytes"] == alone["activations_bytes"]
+
+
+def test_copies_hold_their_gradients_twice():
+    alone, copy = needs_of("sft"), needs_of("sft", runtime__processes=2)
+
+    assert copy["gradients_bytes"] == 2 * alone["gradients_bytes"]
+    assert copy["peak_bytes"] == alone["peak_bytes"] + alone["gradients_bytes"]
+
+
+def test_answers_that_are_written_side_by_side_may_be_the_peak():
+    """Their keys and values: 2 layers x 2 x 16 numbers of 4 bytes for each of 64 x 38 tokens."""
+    many = {"training__batch_size": 64, "training__mini_batch_size": 64}
+    few = {"training__micro_batch_size": 1, "lora__rank": 2}
+    needs = needs_of("ppo", **many, **few)
+    model = SHAPE["model"]
+    per_token = 2 * model["num_hidden_layers"] * 4 * model["hidden_size"]
+    per_token = per_token * model["num_key_value_heads"] // model["num_attention_heads"]
+    states = needs["weights_bytes"] + needs["frozen_bytes"] + needs["optimizer_bytes"]
+
+    assert needs["peak_bytes"] >= states + 64 * 38 * per_token
+
+
+MEASURED_IN_A_PROCESS = """
+import json, resource, subprocess, sys
+from pathlib import Path
+ended = subprocess.run([sys.executable, "-m", "workers.training.probe"], input=sys.stdin.read(),
+                       text=True, stdout=subprocess.PIPE, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"needs": json.loads(ended.stdout), "bytes": used.ru_maxrss * 1024,
+                  "seconds": used.ru_utime + used.ru_stime}))
+"""
+
+
+def test_a_small_machine_can_probe_ppo_of_seven_billion_parameters():
+    """Policy, reference and reward model, in under 2 GB and a minute of one core."""
+    spec = RECIPES["rlhf-ppo"]
+    base = shapes.of(spec.model.base_model)
+    asked = Needed(spec, base).as_json()
+    answer = subprocess.run(
+        [sys.executable, "-c", MEASURED_IN_A_PROCESS],
+        input=json.dumps(asked),
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    told = json.loads(answer.stdout)
+
+    assert told["needs"]["frozen_bytes"] > 2 * 26 * 10**9
+    assert told["bytes"] < 2 * 10**9
+    assert told["seconds"] < 60
 
 
 def test_a_base_of_unknown_shape_is_an_error(monkeypatch, capsys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from torch import nn
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
-from llmhub.recipes.estimate import micro_batches_per_step
+from llmhub.recipes.alignment_estimate import work_of, written_bytes
+from llmhub.recipes.estimate import gathered_bytes, micro_batches_per_step
 from llmhub.recipes.specs import (
     DPOSpec,
     GPT2Model,
@@ -34,6 +35,7 @@ from workers.training.models.prepare import prepare
 from workers.training.objectives import Batch, Loss, Objective
 from workers.training.objectives.dpo import DPO
 from workers.training.objectives.logps import token_logps
+from workers.training.objectives.ppo import entropy
 from workers.training.objectives.pretrain import Pretrain
 from workers.training.objectives.reward import Reward
 
@@ -48,6 +50,11 @@ class FirstStep:
     micro_batches: int  # of a step
     # Models beside the one that learns.
     frozen: tuple[nn.Module, ...] = ()
+    # Bytes of what is written before the step is learned from.
+    written_bytes: int = 0
+
+    # Of weights that a process has whole where the others are divided.
+    gathered_bytes: int = 0
 
     @property
     def parameters(self) -> int:
@@ -71,10 +78,12 @@ class Builder:
     device: torch.device
     attention: str
 
+    @property
+    def model(self) -> GPT2Model | LlamaModel:
+        return _SHAPES.validate_python(self.shape["model"])
+
     def writer(self, adapters: LoRA) -> Any:
-        model = models.build(
-            _SHAPES.validate_python(self.shape["model"]), self.runtime, self.device, self.attention
-        )
+        model = models.build(self.model, self.runtime, self.device, self.attention)
         if self.shape.get("is_tied"):
             model.config.tie_word_embeddings = True
             model.set_output_embeddings(_head_of(model))
@@ -87,7 +96,7 @@ class Builder:
             return lora.add_adapters(model, adapters)
 
     def scorer(self) -> Scorer:
-        config = models.config_of(_SHAPES.validate_python(self.shape["model"]))
+        config = models.config_of(self.model)
         config.num_labels = 1
         config.pad_token_id = 0
         with self.device:
@@ -120,7 +129,9 @@ def _head_of(model: PreTrainedModel) -> nn.Module:
 def first_step(
     spec: Spec, shape: dict[str, Any] | None, device: torch.device, attention: str
 ) -> FirstStep:
-    return _first_step(spec, Builder(shape or {}, spec.runtime, device, attention))
+    builder = Builder(shape or {}, spec.runtime, device, attention)
+    model = spec.model if isinstance(spec, PretrainSpec) else builder.model
+    return replace(_first_step(spec, builder), gathered_bytes=gathered_bytes(model))
 
 
 @singledispatch
@@ -183,19 +194,26 @@ def _(spec: PPOSpec, builder: Builder) -> FirstStep:
     micro_batches = training.mini_batch_size // (training.micro_batch_size * spec.runtime.processes)
     return FirstStep(
         PolicyValue(policy),
-        _EveryToken(),
+        _EveryToken(training.temperature),
         lambda: {"tokens": _zeros(builder, *tokens)},
         micro_batches,
         tuple(frozen),
+        written_bytes(builder.model, work_of(spec)),
     )
 
 
+@dataclass(frozen=True)
 class _EveryToken(Pretrain):
-    """As if prompts were answers, too: where those begin is for the data to say."""
+    """PPO as if prompts were answers, too: where those begin is for the data to say."""
+
+    temperature: float
 
     def loss(self, model: nn.Module, batch: Batch) -> Loss:
         logits, values = model(batch["tokens"])
-        return Loss(values.sum() - token_logps(logits, batch["tokens"]).sum())
+        logps = token_logps(logits, batch["tokens"], self.temperature)
+        with torch.no_grad():
+            entropies = entropy(logits[:, :-1].clone(), self.temperature)
+        return Loss(values.sum() - logps.sum() + entropies.sum())
 
 
 def _pairs(spec: RewardSpec | DPOSpec, builder: Builder) -> Batch:

@@ -28,13 +28,15 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from llmhub.recipes import specs
+from llmhub.recipes.estimate import States, states
 from llmhub.recipes.specs import PretrainSpec, Spec
 from workers.training.errors import BadConfig, TrainingError
 from workers.training.first_step import FirstStep, first_step
 from workers.training.job import parsed
 from workers.training.setup import configure_torch
 
-# AdamW: two moments in fp32 for every weight.
+# Of every weight that learns: in fp32, and AdamW's two moments.
+GRADIENT_BYTES = 4
 OPTIMIZER_BYTES = 2 * 4
 
 # The attention of training under another name: for a name it does not know, transformers builds
@@ -43,13 +45,23 @@ ATTENTION = "sdpa_without_mask"
 AttentionInterface.register(ATTENTION, sdpa_attention_forward)
 
 
+Counted = weakref.WeakKeyDictionary[torch.UntypedStorage, "weakref.finalize[..., Any]"]
+
+
 class LiveBytes(TorchDispatchMode):
     """Counts the bytes of all tensors made under it, as long as something holds on to them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = self.peak = 0
-        self._counted: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+        self._counted: Counted = weakref.WeakKeyDictionary()
+
+    def __exit__(self, *error: Any) -> None:
+        """Nothing is watched any more: the garbage collector may take all of it apart."""
+        super().__exit__(*error)
+        for watching in list(self._counted.values()):
+            watching.detach()
+        self._counted = weakref.WeakKeyDictionary()
 
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -64,10 +76,9 @@ class LiveBytes(TorchDispatchMode):
         """Views share a storage, which counts once."""
         if storage in self._counted:
             return
-        self._counted.add(storage)
         self.now += storage.nbytes()
         self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._release, storage.nbytes())
+        self._counted[storage] = weakref.finalize(storage, self._release, storage.nbytes())
 
     def _release(self, size: int) -> None:
         self.now -= size
@@ -109,16 +120,27 @@ def measure(
             activations = live.now - before
             loss.backward()
             del loss
-    optimizer = OPTIMIZER_BYTES * step.learning
+    return _of_process(spec, step, held - step.frozen_bytes, activations, live.peak)
+
+
+def _of_process(
+    spec: Spec, step: FirstStep, weights: int, activations: int, peak: int
+) -> dict[str, int]:
+    """What one of several processes has, of what one alone was seen to have."""
+    whole = States(weights, GRADIENT_BYTES * step.learning, OPTIMIZER_BYTES * step.learning)
+    own = states(spec.runtime, whole, step.micro_batches, step.gathered_bytes)
+    peak += own.weights - whole.weights + own.gradients - whole.gradients
+    written = own.weights + step.frozen_bytes + step.written_bytes
     return {
         "parameters": step.parameters,
         "learning": step.learning,
-        "weights_bytes": held - step.frozen_bytes,
+        "weights_bytes": own.weights,
         "frozen_bytes": step.frozen_bytes,
-        "gradients_bytes": 4 * step.learning,
-        "optimizer_bytes": optimizer,
+        "gradients_bytes": own.gradients,
+        "optimizer_bytes": own.optimizer,
         "activations_bytes": activations,
-        "peak_bytes": live.peak + optimizer,
+        # The moments are there from the second step on.
+        "peak_bytes": max(peak, written) + own.optimizer,
     }
 
 

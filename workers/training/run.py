@@ -126,21 +126,24 @@ def _known(error: Exception, attempt: AttemptDir | None) -> TrainingError | None
     # On the CPU, torch has no class of its own for this.
     no_memory = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     if no_memory or isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        advice = out_of_memory(_spec_of(attempt))
+        advice = out_of_memory(*_subject_of(attempt))
         return OutOfMemory(f"The device has not enough memory. {advice} ({error})")
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return DiskFull(f"The disk is full: {error}")
     return None
 
 
-def _spec_of(attempt: AttemptDir | None) -> Spec | None:
-    """For advice alone: where it cannot be read, that is what the attempt ends with anyway."""
+def _subject_of(attempt: AttemptDir | None) -> tuple[Spec | None, Path | None]:
+    """(spec, folder of the base model), for advice alone: where they cannot be read, that is what
+    the attempt ends with anyway."""
     if attempt is None:
-        return None
+        return None, None
     try:
-        return parsed(json.loads(attempt.job.read_text())["spec"])
+        job = json.loads(attempt.job.read_text())
+        base = job.get("models", {}).get("model.base_model", {}).get("path")
+        return parsed(job["spec"]), Path(base) if base else None
     except (OSError, ValueError, KeyError, TrainingError):
-        return None
+        return None, None
 
 
 if __name__ == "__main__":
