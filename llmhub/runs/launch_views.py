@@ -141,7 +141,7 @@ def memory_context(form: LaunchForm, probe: Probe | None) -> dict[str, object]:
     if plan is None or found is None:
         return context
     memory = needs.memory_of(found, measured, device)
-    context["memory"] = memory
+    context |= {"memory": memory, "parts": measured or found}
     if device is None:
         return context
     usable = usable_bytes(plan.spec.runtime, device)

@@ -270,6 +270,22 @@ def test_the_need_of_a_recipe_as_it_stands_is_known_at_once(as_bob, gpt2, datase
     assert not Dispatch.objects.filter(task="workers.tasks.probe").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "shown"), [("cpu", True), ("cuda", False)], ids=["processor", "accelerator"]
+)
+def test_what_python_and_torch_take_has_a_line_of_its_own(as_bob, gpt2, dataset, kind, shown):
+    """On a processor they lie in the memory that is predicted: 440 MB."""
+    device = {"kind": kind, "name": "It", "memory_bytes": 16 * 2**30}
+    Worker.objects.create(name="w", devices=[device])
+    form = opened(as_bob) | UNUSUAL
+    as_bob.post(MEMORY, form)
+    Probe.objects.update(state="done", result={"peak_bytes": 2**30, "weights_bytes": 3 * 2**20})
+    page = as_bob.post(MEMORY, form).content.decode()
+    assert ("Python and torch" in page) is shown
+    assert ("1.41 GiB" if shown else "1 GiB") in page
+    assert "3 MiB" in page
+
+
 def test_without_a_recipe_one_is_sent_to_choose(as_bob):
     assert as_bob.get("/runs/new/").url == "/recipes/"
 

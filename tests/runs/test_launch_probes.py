@@ -7,7 +7,7 @@ from llmhub.jobs.models import Dispatch
 from llmhub.recipes import shapes, specs
 from llmhub.recipes.content import load
 from llmhub.recipes.estimate import Device
-from llmhub.recipes.needed import Needed
+from llmhub.recipes.needed import Needed, digest
 from llmhub.recipes.smoke import smoke
 from llmhub.runs import probes
 from llmhub.runs.models import Probe, Worker
@@ -112,6 +112,26 @@ def test_an_alignment_is_measured_by_the_shape_of_its_base_whatever_it_is_called
     assert probes.request(smaller, CPU) != first
     adapted = changed(here, {"lora.rank": 8})
     assert probes.request(adapted, CPU) != first
+
+
+def test_a_probe_of_ppo_writes_a_whole_mini_batch_side_by_side():
+    """How many answers that is changes the need, and how many of those make a batch does not."""
+    spec = specs.override(SPECS["rlhf-ppo"], {"training.batch_size": 64})
+    small, large, twice = (
+        Needed(specs.override(spec, change), shapes.of("demo:tiny"))
+        for change in (
+            {"training.mini_batch_size": 16},
+            {"training.mini_batch_size": 32},
+            {"training.mini_batch_size": 16, "training.batch_size": 128},
+        )
+    )
+    assert measured_by(small)["training"]["mini_batch_size"] == 16
+    assert digest(small, CPU) != digest(large, CPU)
+    assert digest(small, CPU) == digest(twice, CPU)
+
+
+def measured_by(needed: Needed) -> dict:
+    return needed.as_json()["spec"]
 
 
 def test_the_recipes_that_come_with_the_hub_are_known_without_asking(db):

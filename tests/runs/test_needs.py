@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from transformers import GPT2Config
 
 from llmhub.recipes import shapes, specs
 from llmhub.recipes.alignment_estimate import alignment_estimate
 from llmhub.recipes.cost import Power, cost
-from llmhub.recipes.estimate import Device, estimate
+from llmhub.recipes.estimate import PROCESS_BYTES, Device, estimate
 from llmhub.recipes.fitting import what_would_fit
 from llmhub.recipes.scales import usable_bytes
-from llmhub.runs import launch, needs, predictions, throughput
+from llmhub.runs import launch, needs, predictions, probes, throughput
 from llmhub.runs.attempts import End, end
 from llmhub.runs.models import Prediction, Run, Worker
 from llmhub.runs.needs import Verdict
@@ -24,12 +25,18 @@ CPU = Device("cpu", "Some CPU", 16 * GIB, cores=2)
 SMOKE = specs.parse(SMOKE_SPEC)
 
 
-def finished(project, spec: specs.Spec, device: Device, tokens_per_second: float) -> Run:
+def finished(
+    project,
+    spec: specs.Spec,
+    device: Device,
+    tokens_per_second: float,
+    outcome: Outcome = Outcome.SUCCEEDED,
+) -> Run:
     run = make_run(project, spec=specs.dump(spec))
     predictions.predict(run, spec, needs.estimate_of(spec, device, project), device)
     attempt, _ = make_attempt(run)
     used = {"seconds": 10.0, "tokens": int(10 * tokens_per_second), "peak_bytes": 5 * GIB}
-    assert end(attempt, End(Outcome.SUCCEEDED, used=used))
+    assert end(attempt, End(outcome, used=used))
     return run
 
 
@@ -44,6 +51,38 @@ def speed(spec: specs.Spec, device: Device) -> throughput.Speed:
 def test_a_verdict(used, expected):
     """Of 16 GiB a run may plan with 14.4; above 85 % of that it is tight."""
     assert needs.verdict(used * GIB, usable_bytes(SMOKE.runtime, CPU)) == expected
+
+
+def test_processes_share_the_memory_of_a_processor_and_have_a_card_each():
+    two = specs.override(SMOKE, {"runtime.processes": 2}).runtime
+    card = Device("cuda", "Some card", 16 * GIB)
+    assert usable_bytes(two, CPU) == usable_bytes(SMOKE.runtime, CPU) / 2
+    assert usable_bytes(two, card) == usable_bytes(SMOKE.runtime, card)
+
+
+def test_what_a_probe_found_is_what_is_predicted_with_the_process_on_top(atlas):
+    found = estimate(SMOKE, CPU)
+    own = PROCESS_BYTES["cpu"]
+    assert needs.memory_of(found, None, CPU) == needs.Memory(found.memory_bytes + own, False, own)
+    assert needs.memory_of(found, {"peak_bytes": 7}, CPU) == needs.Memory(7 + own, True, own)
+    assert needs.memory_of(found, {"peak_bytes": 7}, None) == needs.Memory(7, True, 0)
+    wanted = probes.needed(SMOKE, atlas)
+    probe = probes.request(wanted, CPU)
+    probes.finish(probe.pk, {"peak_bytes": 7})
+    said = Prediction.objects.get(run=finished(atlas, SMOKE, CPU, 100))
+    assert (said.memory_bytes, said.memory_is_measured) == (7 + own, True)
+
+
+def test_advice_keeps_the_process_and_scales_the_rest(atlas):
+    """Where a probe found twice as much as arithmetic, twice as much has to be saved."""
+    spec = specs.override(SMOKE, {"training.micro_batch_size": 8, "training.batch_size": 8})
+    found, own = estimate(spec, CPU), PROCESS_BYTES["cpu"]
+    planned = launch.Plan(spec, spec, spec, [], {}, {}, found, CPU)
+    memory = needs.Memory(2 * found.memory_bytes + own, True, own)
+    told = needs.advice(planned, memory, own + 1.5 * found.memory_bytes, atlas)
+    fit = what_would_fit(spec, CPU, None, 0.75 * found.memory_bytes)
+    assert told.memory_bytes == 2 * fit.memory_bytes + own
+    assert needs.advice(planned, memory, own, atlas) is None
 
 
 def test_energy_by_hand():
@@ -74,6 +113,24 @@ class TestSpeed:
         assert found.source == Source.SCALED
         assert found.tokens_per_second == pytest.approx(100 * ratio, rel=1e-3)
 
+    def test_how_full_rows_were_shortens_the_next_time(self, atlas):
+        """The run had 1,000 tokens, of as many as fit in its rows."""
+        finished(atlas, SMOKE, CPU, 100)
+        assert speed(SMOKE, CPU).fill == 1_000 / estimate(SMOKE).total_tokens
+
+    def test_a_run_that_did_not_come_to_its_end_says_nothing_of_how_full_rows_are(self, atlas):
+        finished(atlas, SMOKE, CPU, 100, Outcome.STOPPED)
+        found = speed(SMOKE, CPU)
+        assert (found.source, found.fill) == (Source.MEASURED, 1.0)
+
+    def test_copies_and_divided_models_are_not_compared(self, atlas):
+        copies = specs.override(SMOKE, {"runtime.processes": 2})
+        divided = specs.override(copies, {"runtime.strategy": "fsdp"})
+        card = Device("cuda", "Some card", 16 * GIB)
+        finished(atlas, copies, card, 100)
+        assert speed(copies, card).source == Source.MEASURED
+        assert speed(divided, card).source == Source.SCALED
+
 
 class TestShapes:
     def test_of_a_run_that_starts_from_a_run(self, atlas):
@@ -86,6 +143,16 @@ class TestShapes:
         run.config["model"]["base_model"] = f"run:{run.pk}"
         run.save()
         assert needs.shape_of(atlas, f"run:{run.pk}") is None
+
+    def test_of_what_a_worker_has_downloaded_and_of_a_folder(self, db, settings, tmp_path):
+        settings.HUB_DATA, settings.MODEL_ROOTS = tmp_path, [str(tmp_path)]
+        kept = tmp_path / "models" / "hub" / "somebody--something"
+        config = GPT2Config(vocab_size=300, n_positions=64, n_embd=48, n_layer=3, n_head=4)
+        config.save_pretrained(kept)
+        for reference in ("somebody/something", f"folder:{kept}"):
+            assert needs.shape_of(None, reference).model.n_layer == 3
+        settings.MODEL_ROOTS = []
+        assert needs.shape_of(None, f"folder:{kept}") is None
 
     @pytest.mark.parametrize("name", ["llama-2-7b-sft", "meta-llama/Llama-2-7b-hf"])
     def test_of_the_models_that_the_recipes_name(self, db, name):
@@ -145,7 +212,7 @@ def test_a_launch_keeps_what_was_said_and_its_end_what_was_used(alice, atlas):
     )
     said = Prediction.objects.get(run=run)
     assert (said.device_name, said.actual_seconds) == ("Some CPU", None)
-    assert said.memory_bytes > 0
+    assert said.process_bytes == PROCESS_BYTES["cpu"] < said.memory_bytes
     assert said.seconds > 0
 
     attempt, _ = make_attempt(run)

@@ -171,6 +171,6 @@ def sort_header(
 
 
 @register.filter
-def binary(size: int | None) -> str:
+def binary(size: float | str | None) -> str:
     """Bytes of memory or disk, in the powers of 1024 in which machines are sold."""
-    return numbers.binary(size)
+    return numbers.binary(known(size))
