@@ -175,6 +175,8 @@ URLS: dict[str, Rule] = {
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),
+    "api/v1/pipelines/<int:pipeline_id>": api("pipeline", GET=READ),
+    "api/v1/pipelines/<int:pipeline_id>/stop": api("pipeline", POST=LAUNCH),
     "api/v1/runs/<int:run_id>": api("run", GET=READ),
     "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/continue": api("run", POST=LAUNCH),

@@ -32,7 +32,7 @@ from llmhub.metrics import query
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.runs import checkpoints, pipelines, services
 from llmhub.runs import launch as launching
-from llmhub.runs.models import Checkpoint, Run
+from llmhub.runs.models import Checkpoint, Pipeline, Run
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 
@@ -187,15 +187,37 @@ def launch_pipeline(
         stages=stages_of(project, body),
         idempotency_key=idempotency_key,
     )
-    runs = runs_of(request).filter(pipeline=pipeline).order_by("stage")
-    return Status(
-        201,
-        PipelineOut(
-            id=pipeline.pk,
-            name=pipeline.name,
-            url=reverse("pipeline", args=[pipeline.pk]),
-            runs=[RunOut.of(run) for run in runs],
-        ),
+    return Status(201, pipeline_out(request, pipeline))
+
+
+@router.get("/pipelines/{int:pipeline_id}", response=PipelineOut, auth=READ)
+def get_pipeline(request: HttpRequest, pipeline_id: int) -> PipelineOut:
+    return pipeline_out(request, pipeline_of(request, pipeline_id))
+
+
+@router.post("/pipelines/{int:pipeline_id}/stop", response=PipelineOut, auth=LAUNCH)
+def stop_pipeline(request: HttpRequest, pipeline_id: int) -> PipelineOut:
+    """Stops every stage that is not over, as the runs are stopped one by one."""
+    pipeline = pipeline_of(request, pipeline_id)
+    pipelines.stop(pipeline)
+    return pipeline_out(request, pipeline)
+
+
+def pipeline_of(request: HttpRequest, pipeline_id: int) -> Pipeline:
+    pipeline = Pipeline.objects.filter(project=token(request).project, pk=pipeline_id).first()
+    if pipeline is None:
+        raise HttpError(404, _("There is no such pipeline in this project."))
+    return pipeline
+
+
+def pipeline_out(request: HttpRequest, pipeline: Pipeline) -> PipelineOut:
+    runs = list(runs_of(request).filter(pipeline=pipeline).order_by("stage"))
+    return PipelineOut(
+        id=pipeline.pk,
+        name=pipeline.name,
+        url=reverse("pipeline", args=[pipeline.pk]),
+        state=pipelines.state_of(runs),
+        runs=[RunOut.of(run) for run in runs],
     )
 
 

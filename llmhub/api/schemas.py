@@ -93,6 +93,7 @@ class PipelineOut(Schema):
     id: int
     name: str
     url: str
+    state: str
     runs: list[RunOut]
 
 

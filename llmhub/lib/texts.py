@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 # As Django's SlugField, and a dot: gpt2-1.3b. What is no slug is the name of nothing.
 _SLUG = re.compile(r"[A-Za-z0-9_.-]+\Z")
+# As JSON writes it; after an odd number of backslashes, so that it is no text about NUL.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def whole(text: str) -> int | None:
@@ -15,3 +18,13 @@ def whole(text: str) -> int | None:
 
 def is_slug(text: str) -> bool:
     return _SLUG.match(text) is not None
+
+
+def is_storable(value: object) -> bool:
+    """Whether PostgreSQL's jsonb takes it: no NUL, no half of a surrogate pair, no NaN."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return not _NUL.search(text)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from llmhub.datasets.mixes import TOLERANCE
 from llmhub.datasets.models import DatasetVersion, Kind, MixVersion
+from llmhub.lib.texts import is_storable
 from llmhub.recipes import scales, specs
 from llmhub.recipes.changes import Change, difference
 from llmhub.recipes.estimate import Device, Estimate
@@ -101,7 +102,7 @@ def plan(
     recipe = recipe_version.typed()
     check_scale(scale)
     check_names(recipe, overrides)
-    check_texts(overrides)
+    check_storable(overrides)
     # What fits depends on what the person changed; what smoke trains does not.
     is_fitted = scale == Scale.FIT and isinstance(recipe, PretrainSpec)
     preset = scales.apply(changed(recipe, overrides) if is_fitted else recipe, scale, device)
@@ -137,17 +138,13 @@ def check_names(recipe: specs.Spec, overrides: Mapping[str, Any]) -> None:
         raise LaunchRefused({name: [reason] for name in unknown})
 
 
-def check_texts(overrides: Mapping[str, Any]) -> None:
-    """PostgreSQL's JSON refuses NUL, UTF-8 refuses surrogates without their other half."""
-    texts = {name: value for name, value in overrides.items() if isinstance(value, str)}
-    unsound = [name for name, text in texts.items() if text != sound(text)]
+def check_storable(overrides: Mapping[str, Any]) -> None:
+    unsound = [name for name, value in overrides.items() if not is_storable({name: value})]
     if unsound:
-        reason = _("This text holds characters that cannot be stored.")
+        reason = _(
+            "This cannot be stored: it holds a NUL, half a character or a number without an end."
+        )
         raise LaunchRefused({name: [reason] for name in unsound})
-
-
-def sound(text: str) -> str:
-    return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 def changed_at(scale: str, preset: specs.Spec, overrides: Mapping[str, Any]) -> specs.Spec:

@@ -207,7 +207,7 @@ class Run(models.Model):
         """The overrides that no person asked for: the models that the stages before it make."""
         if self.pipeline is None or self.stage is None:
             return set()
-        return self.overrides.keys() - self.pipeline.asked_of(self.stage).keys()
+        return {*self.overrides} - {*self.pipeline.asked_of(self.stage)}
 
     def is_over(self) -> bool:
         return self.state in TERMINAL

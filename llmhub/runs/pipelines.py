@@ -16,7 +16,7 @@ from llmhub.lib.model_reference import Kind, Reference
 from llmhub.recipes import specs
 from llmhub.runs import services
 from llmhub.runs.inputs import FITTING
-from llmhub.runs.launch import Data, Place, checked_name
+from llmhub.runs.launch import Data, Place, check_storable, checked_name
 from llmhub.runs.launch import launch as launch_run
 from llmhub.runs.models import STAGE_MARK, Pipeline, Run
 from llmhub.runs.refusal import LaunchRefused
@@ -66,6 +66,7 @@ def launch(
     if not FEWEST <= len(stages) <= MOST:
         reason = _("A pipeline has from %(fewest)s to %(most)s stages.")
         raise LaunchRefused({"": [reason % {"fewest": FEWEST, "most": MOST}]})
+    check_overrides(stages)
     wish = Pipeline(
         project=project,
         name=checked_name(name) or default_name(stages, scale),
@@ -99,6 +100,18 @@ def launched_with(wish: Pipeline) -> Pipeline | None:
         reason = _("This key already launched pipeline %(pipeline)s with other values.")
         raise LaunchRefused({"idempotency_key": [reason % {"pipeline": earlier.pk}]})
     return earlier
+
+
+def check_overrides(stages: Sequence[Stage]) -> None:
+    """The wish is kept before any stage is tried."""
+    errors: dict[str, list[str]] = {}
+    for stage in stages:
+        try:
+            check_storable(stage.overrides)
+        except LaunchRefused as refused:
+            errors |= {f"{stage.name}.{name}": found for name, found in refused.errors.items()}
+    if errors:
+        raise LaunchRefused(errors)
 
 
 def default_name(stages: Sequence[Stage], scale: str) -> str:

@@ -11,7 +11,7 @@ from django.test import Client
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
 from llmhub.metrics import ingest
-from llmhub.runs.models import Run
+from llmhub.runs.models import Pipeline, Run
 from llmhub.runs.states import State
 from tests.factories import (
     join,
@@ -241,6 +241,25 @@ class TestPipelines:
         assert answer.json()["fields"].keys() == {"stages.1.training.learning_rate"}
         assert not Run.objects.exists()
 
+    @pytest.mark.parametrize("unsound", ["a\0b", "a\ud800b", [["\0"]], {"\0": 1}])
+    def test_a_value_that_cannot_be_stored_is_named_and_nothing_is_kept(
+        self, script, stages, unsound
+    ):
+        wrong = stages[1] | {"overrides": {"samples.prompts": unsound}}
+        answer = script.post("/pipelines", {"stages": [stages[0], wrong]})
+        assert answer.json()["fields"].keys() == {"stages.1.samples.prompts"}
+        assert not Pipeline.objects.exists()
+
+    def test_it_is_read_and_stopped_as_one(self, script, stages):
+        said = script.post("/pipelines", {"stages": stages}).json()
+        address = f"/pipelines/{said['id']}"
+        assert script.get(address).json() == said
+        assert said["state"] == "queued"
+        stopped = script.post(f"{address}/stop").json()
+        assert stopped["state"] == "stopped"
+        assert {run["state"] for run in stopped["runs"]} == {"stopped"}
+        assert script.post(f"{address}/stop").json() == stopped
+
     def test_one_stage_is_refused(self, script, stages):
         assert script.post("/pipelines", {"stages": stages[:1]}).status_code == 422
 
@@ -328,6 +347,8 @@ def test_the_description_lists_every_operation():
         "/api/v1/datasets/{slug}/{number}/report",
         "/api/v1/imports/{import_id}",
         "/api/v1/pipelines",
+        "/api/v1/pipelines/{pipeline_id}",
+        "/api/v1/pipelines/{pipeline_id}/stop",
         "/api/v1/runs",
         "/api/v1/runs/{run_id}",
         "/api/v1/runs/{run_id}/stop",
