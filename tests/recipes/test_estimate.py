@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from llmhub.recipes import shapes, specs
-from llmhub.recipes.alignment_estimate import alignment_estimate
+from llmhub.recipes.alignment_estimate import alignment_estimate, work_of
 from llmhub.recipes.content import load
 from llmhub.recipes.estimate import Device, count_parameters, estimate, micro_batches_per_step
 from llmhub.recipes.fitting import what_would_fit
@@ -166,6 +166,17 @@ class TestAlignment:
         )
         written = 64 * 640 * 2 * 32 * 4096 * 4
         assert found.activations_bytes == written - found.gradients_bytes
+
+    def test_each_process_writes_its_part_of_the_answers(self):
+        changes = {
+            "training.batch_size": 64,
+            "training.mini_batch_size": 64,
+            "training.micro_batch_size": 1,
+            "runtime.processes": 2,
+        }
+        assert work_of(specs.override(RECIPES["rlhf-ppo"], changes)).written == 32
+        changes["training.batch_size"] = 256
+        assert work_of(specs.override(RECIPES["rlhf-ppo"], changes)).written == 64
 
     def test_steps_leave_the_validation_out(self):
         spec = specs.override(RECIPES["sft"], {"data.validation_share": 0.1})

@@ -3,7 +3,7 @@ import pytest
 from llmhub.recipes import scales, specs
 from llmhub.recipes.changes import difference
 from llmhub.recipes.content import load
-from llmhub.recipes.estimate import Device, estimate
+from llmhub.recipes.estimate import PROCESS_BYTES, Device, estimate
 from llmhub.recipes.scales import Scale
 
 RECIPES = {content.slug: content.spec for content in load()}
@@ -43,6 +43,15 @@ def test_fit_changes_only_how_the_same_steps_are_computed(slug, gigabytes):
 def test_what_fit_finds_for_a_large_card_fits(slug):
     fitted = scales.apply(RECIPES[slug], Scale.FIT, H200)
     assert scales.fits(estimate(fitted, H200), fitted.runtime, H200)
+
+
+@pytest.mark.parametrize(("spare", "expected"), [(0, True), (-1024, False)])
+def test_on_a_processor_python_and_torch_have_to_fit_too(spare, expected):
+    spec = RECIPES["gpt2-125m"]
+    found = estimate(spec, LAPTOP)
+    needed = found.memory_bytes + PROCESS_BYTES["cpu"]
+    exact = Device("cpu", "CPU", -(-10 * (needed + spare) // 9))
+    assert scales.fits(found, spec.runtime, exact) is expected
 
 
 def test_fit_fills_a_large_card_before_it_recomputes_anything():

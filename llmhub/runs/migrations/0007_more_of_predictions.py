@@ -3,6 +3,11 @@
 from django.db import migrations, models
 
 
+def forget_probes(apps, schema_editor):
+    """They counted neither what several processes have nor the answers that PPO writes."""
+    apps.get_model('runs', 'Probe').objects.all().delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -45,4 +50,5 @@ class Migration(migrations.Migration):
             name='watts',
             field=models.FloatField(null=True),
         ),
+        migrations.RunPython(forget_probes, migrations.RunPython.noop),
     ]
