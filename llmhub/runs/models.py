@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -130,6 +131,12 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     idempotency_key = models.CharField(max_length=100, null=True, blank=True)
+
+    # What the team says of it. An archived run is out of the way; one in the trash can be had back.
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    notes = models.TextField(_("notes"), blank=True)
+    archived_at = models.DateTimeField(null=True)
+    trashed_at = models.DateTimeField(null=True)
 
     objects = RunQuerySet.as_manager()
 
