@@ -158,6 +158,11 @@ URLS: dict[str, Rule] = {
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
     "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
     "api/v1/attempts/<int:attempt_id>/checkpoints": attempt({"checkpoints": []}),
+    "api/v1/external/<int:attempt_id>": Rule(
+        Door.ATTEMPT, {"PATCH": VIEWER}, "external attempt", {"tags": ["x"]}
+    ),
+    "api/v1/external/<int:attempt_id>/beat": attempt({}, of="external attempt"),
+    "api/v1/external/<int:attempt_id>/finish": attempt({"status": "failed"}, of="external attempt"),
     "api/v1/attempts/<int:attempt_id>/log": attempt({"offset": 0, "text": "x"}),
     "api/v1/runs/<int:run_id>/points": attempt(
         {"batch": 1, "steps": [1], "times": [1.0], "series": {"train/loss": [1.0]}}, of="run"
@@ -173,6 +178,7 @@ URLS: dict[str, Rule] = {
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
+    "api/v1/runs/external": api(POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),
     "api/v1/runs/<int:run_id>": api("run", GET=READ),
     "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),

@@ -30,6 +30,7 @@ from tests.factories import (
     join,
     make_attempt,
     make_dataset_version,
+    make_external_run,
     make_project,
     make_recipe_version,
     make_run,
@@ -138,6 +139,7 @@ class World:
     elsewhere: Project
     in_url: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: dict[Who, str] = field(default_factory=dict)
+    external_secret: str = ""
     sessions: dict[Who, str] = field(default_factory=dict)
 
 
@@ -176,6 +178,8 @@ def make_objects(world: World, membership_id: int) -> None:
     _, world.secrets[Who.OTHER_ATTEMPT] = make_attempt(make_run(world.elsewhere))
     week = timedelta(days=7)
     invite, invite_secret = links.invite(world.atlas, world.alice, Role.VIEWER, life=week)
+    logged = make_external_run(world.atlas, name=f"{MARK} script")
+    external_attempt, world.external_secret = make_attempt(logged)
     own_token, _ = tokens.create(world.alice, world.atlas, f"{MARK} token", [Scope.READ])
     job = lifecycle.start("dataset.report", world.atlas, world.alice, {"version": dataset.pk})
     Report.objects.create(version=dataset, job=job)
@@ -198,6 +202,7 @@ def make_objects(world: World, membership_id: int) -> None:
         "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
         "pipeline": {"pipeline_id": pipeline.pk},
         "attempt": {"attempt_id": attempt.pk},
+        "external attempt": {"attempt_id": external_attempt.pk},
         "recipe": {"slug": "their-recipe"},
         "dataset": {"slug": "their-text"},
         "project": {"slug": "atlas"},
@@ -244,6 +249,8 @@ def ask(world: World, route: str, rule: Rule, who: Who, method: str) -> HttpResp
 
 
 def secret_of(world: World, rule: Rule, who: Who, method: str) -> str:
+    if who == Who.ATTEMPT and rule.of == "external attempt":
+        return world.external_secret
     if who != Who.WRONG_SCOPE:
         return world.secrets.get(who, "")
     others = [scope for scope in Scope if scope != rule.needs.get(method)]

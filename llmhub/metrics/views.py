@@ -22,6 +22,7 @@ from llmhub.lib.texts import whole
 from llmhub.metrics import ingest, logs, query, samples
 from llmhub.metrics.models import Sample
 from llmhub.metrics.wire import Value
+from llmhub.runs import external
 from llmhub.runs.inputs import WRITES
 from llmhub.runs.live import run_topic
 from llmhub.runs.machine_api import authenticate, stale, unauthorized
@@ -73,6 +74,7 @@ def add_points(request: HttpRequest, run_id: int) -> JsonResponse:
     attempt = authenticate(request)
     if attempt is None or attempt.run_id != run_id:
         return unauthorized()
+    external.hear(attempt)
     return _taken(request, partial(_add_points, attempt))
 
 
@@ -82,6 +84,7 @@ def add_log(request: HttpRequest, attempt_id: int) -> JsonResponse:
     attempt = authenticate(request)
     if attempt is None or attempt.pk != attempt_id:
         return unauthorized()
+    external.hear(attempt)
     return _taken(request, partial(_add_log, attempt))
 
 
@@ -91,6 +94,7 @@ def add_samples(request: HttpRequest, attempt_id: int) -> JsonResponse:
     attempt = authenticate(request)
     if attempt is None or attempt.pk != attempt_id:
         return unauthorized()
+    external.hear(attempt)
     return _taken(request, partial(_add_samples, attempt))
 
 
@@ -111,6 +115,7 @@ def _taken(request: HttpRequest, take: Callable[[bytes], JsonResponse]) -> JsonR
 def _add_points(attempt: Attempt, raw: bytes) -> JsonResponse:
     body = msgspec.json.decode(raw, type=PointsBody)
     accepted = ingest.append(attempt, body.batch, body.steps, body.times, body.series)
+    external.advance(attempt, max(body.steps))
     return JsonResponse({"rev": accepted.rev})
 
 
@@ -165,7 +170,7 @@ def run_samples(request: HubRequest, run_id: int) -> HttpResponse:
         "run": run,
         "shown": shown,
         "topic": run_topic(run.pk),
-        "writes": run.objective in WRITES,
+        "writes": run.objective in WRITES or run.is_external,
     }
     if request.htmx:
         return render(request, "runs/_samples.html", context)

@@ -1,6 +1,13 @@
 from django.urls import include, path
 
-from llmhub.runs import attempt_api, launch_views, pipeline_views, prediction_views, views
+from llmhub.runs import (
+    attempt_api,
+    external_api,
+    launch_views,
+    pipeline_views,
+    prediction_views,
+    views,
+)
 from llmhub.runs.health import health
 
 urlpatterns = [
@@ -32,4 +39,14 @@ urlpatterns = [
             ]
         ),
     ),
+    path(
+        "api/v1/external/<int:attempt_id>/",
+        include(
+            [
+                path("beat", external_api.beat, name="external_beat"),
+                path("finish", external_api.finish, name="external_finish"),
+            ]
+        ),
+    ),
+    path("api/v1/external/<int:attempt_id>", external_api.tell, name="external_tell"),
 ]

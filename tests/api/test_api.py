@@ -329,6 +329,7 @@ def test_the_description_lists_every_operation():
         "/api/v1/imports/{import_id}",
         "/api/v1/pipelines",
         "/api/v1/runs",
+        "/api/v1/runs/external",
         "/api/v1/runs/{run_id}",
         "/api/v1/runs/{run_id}/stop",
         "/api/v1/runs/{run_id}/continue",
