@@ -58,7 +58,7 @@ def steps_of_epochs(spec: Spec, run: Run) -> int:
     given = specs.parse(run.config).training
     counted = type(given).model_fields.keys() - specs.Optimizer.model_fields.keys()
     same = all(getattr(given, name) == getattr(spec.training, name, None) for name in counted)
-    return run.total_steps if same else 0
+    return run.total_steps or 0 if same else 0
 
 
 def differing(wanted: dict[str, object], given: dict[str, object]) -> list[str]:

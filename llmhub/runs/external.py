@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=60)
 # What comes sooner after the last sign of life need not be noted.
 NOTED_EVERY = timedelta(seconds=2)
-SILENT = frozenset({State.UNREACHABLE, State.LOST})
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ def beat(attempt: Attempt) -> Want | None:
     renewed = Attempt.objects.open().filter(pk=attempt.pk)
     if not renewed.update(lease_expires_at=Now() + LEASE):
         return None
-    if run.state in SILENT:
+    if run.is_silent:
         back = State.STOPPING if run.want == Want.STOP else State.RUNNING
         move(run, back, cause="", message="")
     else:
@@ -282,7 +281,7 @@ def finish(attempt: Attempt, ending: Ending) -> bool:
     lock(run)
     if speaks(attempt, run):
         Attempt.objects.open().filter(pk=attempt.pk).update(receipt=receipt)
-        if run.state in SILENT:
+        if run.is_silent:
             beat(attempt)
     is_stopped = run.want == Want.STOP and not run.is_over()
     outcome = Outcome.STOPPED if is_stopped else ending.outcome

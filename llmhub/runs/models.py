@@ -219,6 +219,11 @@ class Run(models.Model):
         found: int = self.config.get("runtime", {}).get("processes", 1)
         return found
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing is heard of it, and it may come back."""
+        return self.state in {State.UNREACHABLE, State.LOST}
+
     def is_over(self) -> bool:
         return self.state in TERMINAL
 

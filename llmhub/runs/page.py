@@ -16,9 +16,9 @@ from llmhub.datasets.models import MixPart
 from llmhub.lib import metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
-from llmhub.runs import causes, inputs
+from llmhub.runs import causes, inputs, resolved, values_tree
 from llmhub.runs.live import run_topic
-from llmhub.runs.models import Attempt, Checkpoint, Run, RunInput
+from llmhub.runs.models import Attempt, Checkpoint, Prediction, Run, RunInput
 from llmhub.runs.states import State
 
 GROUPS = {"": gettext_lazy("Kind"), **forms.GROUPS}
@@ -47,6 +47,11 @@ SHARED = {
     "val/logps": (gettext_noop("Validation log-probabilities"), metric_names.LOGPS_CHOSEN),
     "data/share": (gettext_noop("Share of each source"), metric_names.DATA_SHARE),
 }
+
+
+# A script may log thousands; the strip shows some.
+MOST_SERIES = 200
+MOST_FIGURES = 4
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,8 @@ def attempts(run: Run) -> QuerySet[Attempt]:
 
 def figures(run: Run) -> list[dict[str, Any]]:
     """The last values, so that the page says something before its charts are there."""
+    if run.is_external:
+        return first_figures(run)
     shown = (*FIGURES.get(run.objective, FIGURES["pretrain"]), metric_names.TOKENS_PER_SECOND)
     wanted = {metric.name for metric in shown}
     last = dict(run.series.filter(name__in=wanted).values_list("name", "last"))
@@ -120,6 +127,22 @@ def figures(run: Run) -> list[dict[str, Any]]:
         {"name": metric.name, "title": _(metric.title), "value": last.get(metric.name)}
         for metric in shown
     ]
+
+
+def first_figures(run: Run) -> list[dict[str, Any]]:
+    """Of what a script logs: the metrics that have well-known names, then the others."""
+    found = dict(run.series.order_by("name").values_list("name", "last")[:MOST_SERIES])
+    known = [name for name in metric_names.KNOWN if name in found]
+    others = [name for name in found if name not in metric_names.KNOWN]
+    return [
+        {"name": name, "title": figure_title(name), "value": found[name]}
+        for name in [*known, *others][:MOST_FIGURES]
+    ]
+
+
+def figure_title(name: str) -> str:
+    metric = metric_names.KNOWN.get(name)
+    return title_of(metric) if metric else name
 
 
 def metric_titles() -> dict[str, dict[str, str]]:
@@ -142,9 +165,28 @@ def titled(title: str, metric: Metric) -> dict[str, str]:
     }
 
 
+def planned(run: Run) -> dict[str, Any]:
+    """What a run of a worker was launched with."""
+    return {
+        "config": config_groups(run),
+        "batch": resolved.batch_of(run),
+        "mix_parts": mix_parts(run),
+        "prediction": Prediction.objects.filter(run=run).first(),
+    }
+
+
+def said(run: Run) -> dict[str, Any]:
+    """What the script of an external run says of it."""
+    return {
+        "config_tree": values_tree.tree(run.config),
+        "summary_tree": values_tree.tree(run.summary),
+    }
+
+
 def config_groups(run: Run) -> list[tuple[str, list[ConfigRow]]]:
     """Every value the trainer reads, by part, marked where the recipe says otherwise."""
     values = specs.flatten(run.config)
+    assert run.recipe_version is not None, "of an external run nothing is planned"
     recipe = specs.flatten(run.recipe_version.spec)
     known = fields.describe_values(values)
     names = [name for name in known if name in values]

@@ -22,11 +22,10 @@ from llmhub.runs import (
     lineage,
     page,
     pipeline_page,
-    resolved,
     services,
     workers_page,
 )
-from llmhub.runs.models import Prediction, Run
+from llmhub.runs.models import Run
 
 # The parts of the page that are fetched again when the run moves, by their id in it.
 PARTS = {
@@ -48,12 +47,9 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
     enter(request, found.project_id)
     context |= {
         "titles": page.metric_titles(),
-        "config": page.config_groups(found),
-        "batch": resolved.batch_of(found),
+        **(page.said(found) if found.is_external else page.planned(found)),
         "lineage": lineage.lineage(found),
-        "mix_parts": page.mix_parts(found),
-        "writes": found.objective in inputs.WRITES,
-        "prediction": Prediction.objects.filter(run=found).first(),
+        "writes": found.objective in inputs.WRITES or found.is_external,
     }
     return render(request, "runs/run.html", context)
 
