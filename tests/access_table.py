@@ -151,6 +151,7 @@ URLS: dict[str, Rule] = {
     "runs/<int:run_id>/resume/": action(MEMBER, of="run"),
     "runs/<int:run_id>/points/": page(of="run"),
     "runs/<int:run_id>/log/": page(of="run"),
+    "runs/<int:run_id>/files/<int:file_id>/": page("run file"),
     "workers/": page(),
     "predictions/": page(),
     "health": public("GET", "HEAD"),
@@ -163,6 +164,9 @@ URLS: dict[str, Rule] = {
     ),
     "api/v1/external/<int:attempt_id>/beat": attempt({}, of="external attempt"),
     "api/v1/external/<int:attempt_id>/finish": attempt({"status": "failed"}, of="external attempt"),
+    "api/v1/external/<int:attempt_id>/files/<path:name>": Rule(
+        Door.ATTEMPT, {"PUT": VIEWER}, "external file"
+    ),
     "api/v1/attempts/<int:attempt_id>/log": attempt({"offset": 0, "text": "x"}),
     "api/v1/runs/<int:run_id>/points": attempt(
         {"batch": 1, "steps": [1], "times": [1.0], "series": {"train/loss": [1.0]}}, of="run"

@@ -7,16 +7,17 @@ from itertools import groupby
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from llmhub.accounts import access
 from llmhub.accounts.models import Role, User
 from llmhub.datasets.models import MixPart
-from llmhub.lib import metric_names
+from llmhub.lib import markdown, metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
-from llmhub.runs import causes, inputs, resolved, values_tree
+from llmhub.runs import causes, files, inputs, resolved, values_tree
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Checkpoint, Prediction, Run, RunInput
 from llmhub.runs.states import State
@@ -180,6 +181,20 @@ def said(run: Run) -> dict[str, Any]:
     return {
         "config_tree": values_tree.tree(run.config),
         "summary_tree": values_tree.tree(run.summary),
+    }
+
+
+def shown(text: str) -> SafeString:
+    # nh3 has cleaned it.
+    return mark_safe(markdown.html_of(text))  # noqa: S308
+
+
+def left_files(run: Run) -> dict[str, Any]:
+    """What a script left with its run."""
+    found = files.readme(run)
+    return {
+        "files": run.files.all(),
+        "readme": shown(files.text_of(found)) if found else "",
     }
 
 

@@ -32,6 +32,7 @@ PARTS = {
     "run-head": "runs/_head.html",
     "run-checkpoints": "runs/_checkpoints.html",
     "run-attempts": "runs/_attempts.html",
+    "run-files": "runs/_files.html",
     "run-stages": "runs/_stages.html",
 }
 
@@ -42,11 +43,14 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
     found = access.get(request.user, page.runs(), pk=run_id)
     context = page.context(request.user, found) | pipeline_page.strip(found)
     part = PARTS.get(request.htmx.target or "")
+    if found.is_external:
+        context |= page.left_files(found)
     if part:
         return render(request, part, context)
     enter(request, found.project_id)
     context |= {
         "titles": page.metric_titles(),
+        "notes": page.shown(found.notes),
         **(page.said(found) if found.is_external else page.planned(found)),
         "lineage": lineage.lineage(found),
         "writes": found.objective in inputs.WRITES or found.is_external,
