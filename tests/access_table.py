@@ -151,6 +151,7 @@ URLS: dict[str, Rule] = {
     "runs/<int:run_id>/resume/": action(MEMBER, of="run"),
     "runs/<int:run_id>/points/": page(of="run"),
     "runs/<int:run_id>/log/": page(of="run"),
+    "runs/<int:run_id>/log/search/": page(of="run"),
     "runs/<int:run_id>/files/<int:file_id>/": page("run file"),
     "workers/": page(),
     "predictions/": page(),

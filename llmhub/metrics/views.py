@@ -19,7 +19,7 @@ from llmhub.accounts import access
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
-from llmhub.metrics import ingest, logs, query, samples
+from llmhub.metrics import ingest, log_search, logs, query, samples
 from llmhub.metrics.models import Sample
 from llmhub.metrics.wire import Value
 from llmhub.runs import external
@@ -152,10 +152,23 @@ def run_points(request: HubRequest, run_id: int) -> HttpResponse:
 def run_log(request: HubRequest, run_id: int) -> HttpResponse:
     run = access.get(request.user, Run.objects.all(), pk=run_id)
     try:
-        number, before, after = (_whole(request, name) for name in ("attempt", "before", "after"))
+        names = ("attempt", "before", "after", "around")
+        window = logs.window(run, *(_whole(request, name) for name in names))
     except query.BadQuery as error:
         return _error(str(error), 400)
-    return _json(logs.window(run, number, before, after))
+    return _json(window)
+
+
+@require_safe
+@login_required
+@never_cache
+def search_log(request: HubRequest, run_id: int) -> HttpResponse:
+    run = access.get(request.user, Run.objects.all(), pk=run_id)
+    try:
+        number, before = (_whole(request, name) for name in ("attempt", "before"))
+    except query.BadQuery as error:
+        return _error(str(error), 400)
+    return _json(log_search.search(run, request.GET.get("q", ""), number, before))
 
 
 @require_safe
