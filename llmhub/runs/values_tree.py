@@ -42,7 +42,7 @@ def tree(values: dict[str, Any]) -> Tree:
     branches = {name: value for name, value in values.items() if is_branch(value)}
     left, total = MOST_ROWS, 0
     groups = []
-    for name, members in [("", plain), *branches.items()]:
+    for name, members in [("", plain), *named(branches)]:
         found = list(rows(members))
         shown = list(islice(found, left))
         left, total = left - len(shown), total + len(found)
@@ -52,12 +52,18 @@ def tree(values: dict[str, Any]) -> Tree:
 
 
 def rows(values: dict[str, Any] | list[Any], depth: int = 0) -> Iterator[Row]:
-    named = values.items() if isinstance(values, dict) else enumerate(values)
-    for name, value in named:
+    for name, value in named(values):
         is_nested = is_branch(value)
         yield Row(str(name), min(depth, DEEPEST_INDENT), None if is_nested else text_of(value))
         if is_nested:
             yield from rows(value, depth + 1)
+
+
+def named(values: dict[str, Any] | list[Any]) -> list[tuple[Any, Any]]:
+    """In an order that people find things in: the database does not keep that of the script."""
+    if isinstance(values, list):
+        return list(enumerate(values))
+    return sorted(values.items(), key=lambda item: (item[0].casefold(), item[0]))
 
 
 def is_branch(value: Any) -> bool:

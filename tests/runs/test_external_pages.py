@@ -133,17 +133,17 @@ def test_the_page_costs_the_same_with_much_in_it(browser, atlas):
 
 def test_a_tree_keeps_the_nesting():
     groups = values_tree.tree(CONFIG).groups
-    assert [group.name for group in groups] == ["", "model", "stages", "data"]
-    assert [(row.name, row.depth, row.text) for row in groups[1].rows] == [
-        ("layers", 0, "2"),
+    assert [group.name for group in groups] == ["", "data", "model", "stages"]
+    assert [(row.name, row.depth, row.text) for row in groups[2].rows] == [
         ("heads", 0, None),
         ("query", 1, "8"),
+        ("layers", 0, "2"),
     ]
     assert [(row.name, row.text) for row in groups[0].rows] == [
-        ("lr", "0.0003"),
         ("betas", "[0.9, 0.95]"),
-        ("objective", "pretrain"),
+        ("lr", "0.0003"),
         ("nothing", "null"),
+        ("objective", "pretrain"),
     ]
 
 
