@@ -19,7 +19,7 @@ router = Router()
 class ExternalIn(Schema):
     model_config = {"extra": "forbid"}
 
-    name: str = ""
+    name: str | None = None
     config: dict[str, Any] | None = None
     tags: list[str] | None = None
     notes: str | None = Field(None, description="Markdown.")

@@ -39,7 +39,7 @@ NOTED_EVERY = timedelta(seconds=2)
 class Wish:
     """What a script asks for; what it leaves out stays as it is where it resumes a run."""
 
-    name: str = ""
+    name: str | None = None
     config: Mapping[str, Any] | None = None
     tags: list[str] | None = None
     notes: str | None = None
@@ -96,7 +96,7 @@ def begin(user: User, project: Project, wish: Wish) -> Begun:
 def stored(wish: Wish) -> dict[str, Any]:
     """The columns that a wish says something of."""
     given: dict[str, Any] = {}
-    if name := said.name(wish.name):
+    if name := said.name(wish.name or ""):
         given["name"] = name
     if wish.config is not None:
         given["config"] = said.storable("config", dict(wish.config))

@@ -91,7 +91,7 @@ def test_points_bring_a_lost_run_back(project, say):
 
 def test_a_replaced_attempt_is_told_to_stop(script, say):
     first = script.post("/runs/external", {}).json()
-    second = script.post("/runs/external", {"resume": first["id"]}).json()
+    second = script.post("/runs/external", {"resume": first["id"], "name": None}).json()
     assert second["id"] == first["id"]
     for method, path, body in (
         ("post", "/beat", {}),
