@@ -327,6 +327,9 @@ LEASE_SECONDS = env_int("LEASE_SECONDS", 20)
 LOST_AFTER_SECONDS = env_int("LOST_AFTER_SECONDS", 300)
 # Without a newer checkpoint, until the run is given up.
 MAX_ATTEMPTS = 3
+# What a script may leave with its run: one file, and all files together.
+RUN_FILE_MAX_BYTES = env_int("RUN_FILE_MAX_BYTES", 512 * 2**20)
+RUN_FILES_MAX_BYTES = env_int("RUN_FILES_MAX_BYTES", 5 * 2**30)
 
 LOGGING = {
     "version": 1,

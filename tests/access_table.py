@@ -152,6 +152,8 @@ URLS: dict[str, Rule] = {
     "runs/<int:run_id>/resume/": action(MEMBER, of="run"),
     "runs/<int:run_id>/points/": page(of="run"),
     "runs/<int:run_id>/log/": page(of="run"),
+    "runs/<int:run_id>/log/search/": page(of="run"),
+    "runs/<int:run_id>/files/<int:file_id>/": page("run file"),
     "workers/": page(),
     "predictions/": page(),
     "health": public("GET", "HEAD"),
@@ -159,6 +161,14 @@ URLS: dict[str, Rule] = {
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
     "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
     "api/v1/attempts/<int:attempt_id>/checkpoints": attempt({"checkpoints": []}),
+    "api/v1/external/<int:attempt_id>": Rule(
+        Door.ATTEMPT, {"PATCH": VIEWER}, "external attempt", {"tags": ["x"]}
+    ),
+    "api/v1/external/<int:attempt_id>/beat": attempt({}, of="external attempt"),
+    "api/v1/external/<int:attempt_id>/finish": attempt({"status": "failed"}, of="external attempt"),
+    "api/v1/external/<int:attempt_id>/files/<path:name>": Rule(
+        Door.ATTEMPT, {"PUT": VIEWER}, "external file"
+    ),
     "api/v1/attempts/<int:attempt_id>/log": attempt({"offset": 0, "text": "x"}),
     "api/v1/runs/<int:run_id>/points": attempt(
         {"batch": 1, "steps": [1], "times": [1.0], "series": {"train/loss": [1.0]}}, of="run"
@@ -174,6 +184,7 @@ URLS: dict[str, Rule] = {
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
+    "api/v1/runs/external": api(POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),
     "api/v1/pipelines/<int:pipeline_id>": api("pipeline", GET=READ),
     "api/v1/pipelines/<int:pipeline_id>/stop": api("pipeline", POST=LAUNCH),

@@ -174,6 +174,16 @@ def make_run(project: Project, state: State = State.QUEUED, **fields: Any) -> Ru
     return Run.objects.create(project=project, state=state, **(values | fields))
 
 
+def make_external_run(project: Project, state: State = State.RUNNING, **fields: Any) -> Run:
+    """A run that a script logs."""
+    values = {
+        "name": f"script {next(_serial)}",
+        "config": {"lr": 0.001},
+        "started_at": timezone.now(),
+    }
+    return Run.objects.create(project=project, state=state, **(values | fields))
+
+
 def make_attempt(
     run: Run,
     state: State | None = State.RUNNING,

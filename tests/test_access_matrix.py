@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
+from llmhub.runs import files
 from llmhub.runs.models import Checkpoint, Pipeline
 from llmhub.urls import websocket_urlpatterns
 from tests.access_table import SOCKETS, URLS, Door, Rule
@@ -30,6 +32,7 @@ from tests.factories import (
     join,
     make_attempt,
     make_dataset_version,
+    make_external_run,
     make_project,
     make_recipe_version,
     make_run,
@@ -138,6 +141,7 @@ class World:
     elsewhere: Project
     in_url: dict[str, dict[str, Any]] = field(default_factory=dict)
     secrets: dict[Who, str] = field(default_factory=dict)
+    external_secret: str = ""
     sessions: dict[Who, str] = field(default_factory=dict)
 
 
@@ -176,6 +180,9 @@ def make_objects(world: World, membership_id: int) -> None:
     _, world.secrets[Who.OTHER_ATTEMPT] = make_attempt(make_run(world.elsewhere))
     week = timedelta(days=7)
     invite, invite_secret = links.invite(world.atlas, world.alice, Role.VIEWER, life=week)
+    logged = make_external_run(world.atlas, name=f"{MARK} script")
+    external_attempt, world.external_secret = make_attempt(logged)
+    kept = files.receive(external_attempt, f"{MARK}.txt", BytesIO(b"x").read)
     own_token, _ = tokens.create(world.alice, world.atlas, f"{MARK} token", [Scope.READ])
     job = lifecycle.start("dataset.report", world.atlas, world.alice, {"version": dataset.pk})
     Report.objects.create(version=dataset, job=job)
@@ -198,6 +205,9 @@ def make_objects(world: World, membership_id: int) -> None:
         "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
         "pipeline": {"pipeline_id": pipeline.pk},
         "attempt": {"attempt_id": attempt.pk},
+        "external attempt": {"attempt_id": external_attempt.pk},
+        "external file": {"attempt_id": external_attempt.pk, "name": "notes.txt"},
+        "run file": {"run_id": logged.pk, "file_id": kept.pk},
         "recipe": {"slug": "their-recipe"},
         "dataset": {"slug": "their-text"},
         "project": {"slug": "atlas"},
@@ -244,6 +254,8 @@ def ask(world: World, route: str, rule: Rule, who: Who, method: str) -> HttpResp
 
 
 def secret_of(world: World, rule: Rule, who: Who, method: str) -> str:
+    if who == Who.ATTEMPT and rule.of in {"external attempt", "external file"}:
+        return world.external_secret
     if who != Who.WRONG_SCOPE:
         return world.secrets.get(who, "")
     others = [scope for scope in Scope if scope != rule.needs.get(method)]
@@ -253,7 +265,7 @@ def secret_of(world: World, rule: Rule, who: Who, method: str) -> str:
 def address(world: World, route: str, rule: Rule) -> str:
     path = route
     for name, value in world.in_url[rule.of].items():
-        for converter in ("int", "str", "slug"):
+        for converter in ("int", "str", "slug", "path"):
             path = path.replace(f"<{converter}:{name}>", str(value))
     run_id = world.in_url["run"]["run_id"]
     return f"/{path}?project=atlas&runs={run_id}&from={run_id}&recipe=their-recipe"

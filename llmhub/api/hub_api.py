@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from llmhub.api import datasets
+from llmhub.api import datasets, external
 from llmhub.api.operations import router
 from llmhub.runs.refusal import LaunchRefused
 
@@ -73,6 +73,7 @@ api = HubAPI(
 )
 api.add_router("", router)
 api.add_router("", datasets.router)
+api.add_router("", external.router)
 
 
 @api.exception_handler(LaunchRefused)

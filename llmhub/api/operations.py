@@ -117,6 +117,8 @@ def continue_run(
 ) -> Status[RunOut]:
     """A new run from a checkpoint of this one, with its values but for those that are given."""
     wanted, source = body or ContinueIn(), run_of(request, run_id)
+    if source.recipe_version is None or source.data is None:
+        raise LaunchRefused({"": [_("A script logs this run: it goes on where that is started.")]})
     run = launching.launch(
         user=token(request).user,
         project=token(request).project,

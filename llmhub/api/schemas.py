@@ -101,14 +101,17 @@ class RunOut(Schema):
     id: int
     name: str
     url: str
-    recipe: str
-    recipe_version: int
-    scale: str
+    recipe: str | None = Field(description="None of a run that a script logs.")
+    recipe_version: int | None
+    scale: str | None
     dataset: str | None
     mix: str | None
-    dataset_version: int = Field(description="Of the dataset or the mix.")
+    dataset_version: int | None = Field(description="Of the dataset or the mix.")
     overrides: dict[str, Any]
     config: dict[str, Any]
+    summary: dict[str, Any] = Field(description="What a script wants to be known of its run.")
+    tags: list[str]
+    notes: str = Field(description="Markdown.")
     parent: int | None = Field(description="The run that it goes on from, or was launched after.")
     pipeline: int | None
     state: str
@@ -116,7 +119,7 @@ class RunOut(Schema):
     cause: str
     message: str
     step: int
-    total_steps: int
+    total_steps: int | None = Field(description="None where only a script knows it.")
     created_by: str | None
     created_at: datetime
     started_at: datetime | None
@@ -129,14 +132,17 @@ class RunOut(Schema):
             id=run.pk,
             name=run.name,
             url=reverse("run", args=[run.pk]),
-            recipe=run.recipe_version.recipe.slug,
-            recipe_version=run.recipe_version.number,
-            scale=run.scale,
+            recipe=run.recipe_version.recipe.slug if run.recipe_version else None,
+            recipe_version=run.recipe_version.number if run.recipe_version else None,
+            scale=run.scale or None,
             dataset=run.dataset_version.dataset.slug if run.dataset_version else None,
             mix=run.mix_version.mix.slug if run.mix_version else None,
-            dataset_version=run.data.number,
+            dataset_version=run.data.number if run.data else None,
             overrides=run.overrides,
             config=run.config,
+            summary=run.summary,
+            tags=run.tags,
+            notes=run.notes,
             parent=run.parent_id,
             pipeline=run.pipeline_id,
             state=run.state,

@@ -69,9 +69,9 @@ def differences(runs: list[Run]) -> list[Difference]:
 
 def origins(runs: list[Run]) -> list[Difference]:
     return [
-        Difference(_("Recipe"), "recipe", "", [str(run.recipe_version) for run in runs]),
-        Difference(_("Scale"), "scale", "", [run.get_scale_display() for run in runs]),
-        Difference(_("Dataset"), "dataset", "", [str(run.data) for run in runs]),
+        Difference(_("Recipe"), "recipe", "", [str(run.recipe_version or "–") for run in runs]),
+        Difference(_("Scale"), "scale", "", [run.get_scale_display() or "–" for run in runs]),
+        Difference(_("Dataset"), "dataset", "", [str(run.data or "–") for run in runs]),
     ]
 
 

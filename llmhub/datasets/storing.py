@@ -37,10 +37,15 @@ def keep(staged: Path, facts: dict[str, Any]) -> str:
 
     To be called in a transaction; the storage takes `staged` over unless it has the content.
     """
+    sha256 = facts["sha256"]
+    return hold(staged, f"datasets/{sha256[:2]}/{sha256}{ending(facts['name'])}", sha256)
+
+
+def hold(staged: Path, name: str, sha256: str) -> str:
+    """The same under a name that follows from the hash."""
     lock()
-    name = f"datasets/{facts['sha256'][:2]}/{facts['sha256']}{ending(facts['name'])}"
     if default_storage.exists(name):
-        if hash_of(name) == facts["sha256"]:
+        if hash_of(name) == sha256:
             return name
         # Damaged: this is the chance to repair it.
         default_storage.delete(name)

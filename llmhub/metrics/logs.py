@@ -79,15 +79,19 @@ def _store(attempt: Attempt, offset: int, end: int, text: str) -> None:
 
 
 def window(
-    run: Run, number: int | None = None, before: int | None = None, after: int | None = None
+    run: Run,
+    number: int | None = None,
+    before: int | None = None,
+    after: int | None = None,
+    around: int | None = None,
 ) -> Window:
-    """A piece of an attempt's log: what follows an offset, what lies before one, or the end."""
+    """A piece of an attempt's log: what follows an offset, is before or around it, or the end."""
     written = LogChunk.objects.filter(attempt__run=run)
     numbers = written.values_list("attempt__number", flat=True)
     attempts = list(numbers.order_by("attempt__number").distinct())
     number = max(attempts, default=0) if number is None else number
     chunks = written.filter(attempt__number=number)
-    bounds = _bounds(chunks, before, after)
+    bounds = _bounds(chunks, before, after) if around is None else _around(chunks, around)
     nowhere = after if after is not None else before or 0
     offset, end = (bounds[0].offset, bounds[-1].end) if bounds else (nowhere, nowhere)
     shown = chunks.filter(offset__gte=offset, end__lte=end).values_list("text", flat=True)
@@ -111,6 +115,13 @@ def _bounds(chunks: QuerySet[LogChunk], before: int | None, after: int | None) -
     if before is not None:
         places = places.filter(offset__lt=before)
     return _fitting(places.order_by("-offset"))[::-1]
+
+
+def _around(chunks: QuerySet[LogChunk], offset: int) -> list[LogChunk]:
+    places = chunks.only("attempt", "offset", "end")
+    # That which holds the offset is among the later ones.
+    earlier = _fitting(places.filter(end__lte=offset).order_by("-offset"))[::-1]
+    return earlier + _fitting(places.filter(end__gt=offset).order_by("offset"))
 
 
 def _fitting(chunks: QuerySet[LogChunk]) -> list[LogChunk]:

@@ -19,9 +19,10 @@ from llmhub.accounts import access
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
-from llmhub.metrics import ingest, logs, query, samples
+from llmhub.metrics import ingest, log_search, logs, query, samples
 from llmhub.metrics.models import Sample
 from llmhub.metrics.wire import Value
+from llmhub.runs import external
 from llmhub.runs.inputs import WRITES
 from llmhub.runs.live import run_topic
 from llmhub.runs.machine_api import authenticate, stale, unauthorized
@@ -73,6 +74,7 @@ def add_points(request: HttpRequest, run_id: int) -> JsonResponse:
     attempt = authenticate(request)
     if attempt is None or attempt.run_id != run_id:
         return unauthorized()
+    external.hear(attempt)
     return _taken(request, partial(_add_points, attempt))
 
 
@@ -82,6 +84,7 @@ def add_log(request: HttpRequest, attempt_id: int) -> JsonResponse:
     attempt = authenticate(request)
     if attempt is None or attempt.pk != attempt_id:
         return unauthorized()
+    external.hear(attempt)
     return _taken(request, partial(_add_log, attempt))
 
 
@@ -91,6 +94,7 @@ def add_samples(request: HttpRequest, attempt_id: int) -> JsonResponse:
     attempt = authenticate(request)
     if attempt is None or attempt.pk != attempt_id:
         return unauthorized()
+    external.hear(attempt)
     return _taken(request, partial(_add_samples, attempt))
 
 
@@ -111,6 +115,7 @@ def _taken(request: HttpRequest, take: Callable[[bytes], JsonResponse]) -> JsonR
 def _add_points(attempt: Attempt, raw: bytes) -> JsonResponse:
     body = msgspec.json.decode(raw, type=PointsBody)
     accepted = ingest.append(attempt, body.batch, body.steps, body.times, body.series)
+    external.advance(attempt, max(body.steps))
     return JsonResponse({"rev": accepted.rev})
 
 
@@ -147,10 +152,23 @@ def run_points(request: HubRequest, run_id: int) -> HttpResponse:
 def run_log(request: HubRequest, run_id: int) -> HttpResponse:
     run = access.get(request.user, Run.objects.all(), pk=run_id)
     try:
-        number, before, after = (_whole(request, name) for name in ("attempt", "before", "after"))
+        names = ("attempt", "before", "after", "around")
+        window = logs.window(run, *(_whole(request, name) for name in names))
     except query.BadQuery as error:
         return _error(str(error), 400)
-    return _json(logs.window(run, number, before, after))
+    return _json(window)
+
+
+@require_safe
+@login_required
+@never_cache
+def search_log(request: HubRequest, run_id: int) -> HttpResponse:
+    run = access.get(request.user, Run.objects.all(), pk=run_id)
+    try:
+        number, before = (_whole(request, name) for name in ("attempt", "before"))
+    except query.BadQuery as error:
+        return _error(str(error), 400)
+    return _json(log_search.search(run, request.GET.get("q", ""), number, before))
 
 
 @require_safe
@@ -165,7 +183,7 @@ def run_samples(request: HubRequest, run_id: int) -> HttpResponse:
         "run": run,
         "shown": shown,
         "topic": run_topic(run.pk),
-        "writes": run.objective in WRITES,
+        "writes": run.objective in WRITES or run.is_external,
     }
     if request.htmx:
         return render(request, "runs/_samples.html", context)

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Now
 from llmhub.runs import inputs, predictions
 from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.claim import LEASE, enqueue_claim
-from llmhub.runs.models import Attempt, Run
+from llmhub.runs.models import Attempt, AttemptQuerySet, Run
 from llmhub.runs.states import Outcome, State, Want
 from llmhub.runs.transitions import lock, move
 
@@ -104,16 +104,17 @@ def release(run: Run) -> None:
 
 
 def close(attempt: Attempt, how: End) -> bool:
-    return bool(
-        Attempt.objects.open()
-        .filter(pk=attempt.pk)
-        .update(
-            ended_at=Now(),
-            outcome=how.outcome,
-            cause=how.cause,
-            message=how.message,
-            exit_code=how.exit_code,
-        )
+    return bool(close_open(Attempt.objects.filter(pk=attempt.pk), how))
+
+
+def close_open(attempts: AttemptQuerySet, how: End) -> int:
+    """Of these attempts; returns how many were open."""
+    return attempts.open().update(
+        ended_at=Now(),
+        outcome=how.outcome,
+        cause=how.cause,
+        message=how.message,
+        exit_code=how.exit_code,
     )
 
 

@@ -92,6 +92,16 @@ CAUSES: dict[str, Cause] = {
         _("The run that this one waited for has left no checkpoint to start from."),
         _("See what ended it; then launch the stages again from there."),
     ),
+    # A script of the team logs the run.
+    "client_silent": Cause(
+        _("Nothing was heard of the script any more."),
+        _(
+            "It goes on by itself when the script is heard again. What was logged meanwhile is "
+            "in its journal: “llmhub sync” sends it."
+        ),
+    ),
+    "replaced": Cause(_("The run was resumed by another process.")),
+    "script_failed": Cause(_("The script ended with an error.")),
     "crashed": Cause(
         _("The trainer crashed."),
         _("The end of the log shows where. This may be a fault of llmhub: report it with the log."),

@@ -63,7 +63,7 @@ def steps_of_epochs(spec: Spec, run: Run) -> int:
         return 0
     counted = type(given).model_fields.keys() - specs.Optimizer.model_fields.keys() - {"max_steps"}
     same = all(getattr(given, name) == getattr(spec.training, name, None) for name in counted)
-    return run.total_steps if same else 0
+    return run.total_steps or 0 if same else 0
 
 
 def as_many_again(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -102,6 +102,11 @@ def of_run(project: Project, name: str, reference: Reference, waited_for: set[in
     source = Run.objects.filter(project=project, pk=int(reference.name)).first()
     if source is None:
         raise NoSuchModel(_("There is no run %(run)s in this project.") % {"run": reference.name})
+    if source.is_external:
+        raise NoSuchModel(
+            _("Run %(run)s was logged by a script: the hub has no checkpoint of it.")
+            % {"run": source}
+        )
     if source.objective not in FITTING[name]:
         raise NoSuchModel(
             _("Run %(run)s is no reward model: choose one of the recipe “Reward model”.")

@@ -92,7 +92,7 @@ class Start:
 
     def data_key(self) -> str:
         """The data of the run, else what the project used last, else the likeliest."""
-        if self.parent:
+        if self.parent and self.parent.data:
             return key_of(self.parent.data)
         kinds = self.spec.learns_from
         used = self.project.runs.order_by("-pk").values_list("dataset_version", flat=True)
@@ -166,7 +166,7 @@ class LaunchForm(SpecForm):
         data, scale, parent = self.fields["dataset"], self.fields["scale"], self.start.parent
         assert isinstance(data, DataField)
         assert isinstance(scale, forms.ChoiceField)
-        if self.start.checkpoint and parent:
+        if self.start.checkpoint and parent and parent.data:
             data.offer_only(parent.data)
             scale.choices = [choice for choice in Scale.choices if choice[0] == parent.scale]
         else:

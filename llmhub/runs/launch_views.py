@@ -55,6 +55,8 @@ def launched_again(request: HubRequest) -> Start:
         raise Http404
     runs = Run.objects.select_related("project", "recipe_version__recipe")
     run = access.get(request.user, runs, pk=run_id)
+    if run.recipe_version is None:
+        raise Http404(_("A script logs this run: it is launched where that is."))
     asked = {name: request.GET[name] for name in ("step", "continue") if name in request.GET}
     checkpoint = checkpoint_of(run, asked) if asked else None
     return Start(run.project, run.recipe_version, run, checkpoint, asked)

@@ -77,6 +77,8 @@ class Node:
 
     @property
     def title(self) -> str:
+        if self.run.is_external:
+            return self.run.origin
         return str(OBJECTIVE_TITLES.get(self.run.objective, self.run.objective))
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 from pydantic import BaseModel, ValidationError
 
 from llmhub.accounts.models import hash_secret
@@ -47,13 +47,13 @@ def stale() -> JsonResponse:
 
 
 def machine_view(
-    body_type: type[Body], max_bytes: int = MAX_BODY_BYTES
+    body_type: type[Body], max_bytes: int = MAX_BODY_BYTES, method: str = "POST"
 ) -> Callable[[Answer[Body]], Callable[..., JsonResponse]]:
     """Makes `(attempt, body) -> answer` a view at .../attempts/<attempt_id>/..."""
 
     def decorate(answer: Answer[Body]) -> Callable[..., JsonResponse]:
         @csrf_exempt
-        @require_POST
+        @require_http_methods([method])
         @wraps(answer)
         def view(request: HttpRequest, attempt_id: int) -> JsonResponse:
             attempt = authenticate(request)
@@ -63,7 +63,7 @@ def machine_view(
             if len(raw) > max_bytes:
                 return JsonResponse({"error": f"more than {max_bytes} bytes"}, status=413)
             try:
-                body = body_type.model_validate_json(raw)
+                body = body_type.model_validate_json(raw or b"{}")
             except ValidationError as error:
                 return JsonResponse({"error": reasons(error)}, status=400)
             return answer(attempt, body)

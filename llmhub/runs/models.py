@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -83,6 +84,13 @@ class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User) -> RunQuerySet:
         return self.filter(project__memberships__user=user)
 
+    def external(self) -> RunQuerySet:
+        """Those that a script of the team logs: no worker of the hub has a part in them."""
+        return self.filter(recipe_version=None)
+
+    def of_workers(self) -> RunQuerySet:
+        return self.exclude(recipe_version=None)
+
 
 class PipelineQuerySet(models.QuerySet["Pipeline"]):
     def visible_to(self, user: User) -> PipelineQuerySet:
@@ -92,14 +100,18 @@ class PipelineQuerySet(models.QuerySet["Pipeline"]):
 class Run(models.Model):
     project = models.ForeignKey("accounts.Project", on_delete=models.CASCADE, related_name="runs")
     name = models.CharField(_("name"), max_length=120)
-    objective = models.CharField(max_length=20)
+    # A run that a script logs (`is_external`) has neither of these three nor data.
+    objective = models.CharField(max_length=20, blank=True)
     recipe_version = models.ForeignKey(
-        "recipes.RecipeVersion", on_delete=models.PROTECT, related_name="runs"
+        "recipes.RecipeVersion", null=True, on_delete=models.PROTECT, related_name="runs"
     )
-    scale = models.CharField(_("scale"), max_length=10, choices=Scale)
-    # What the person changed of the preset (dotted names), and the whole that the trainer reads.
+    scale = models.CharField(_("scale"), max_length=10, choices=Scale, blank=True)
+    # What the person changed of the preset (dotted names), and the whole that the trainer reads;
+    # of an external run whatever its script says.
     overrides = models.JSONField(default=dict, blank=True)
     config = models.JSONField()
+    # What the script of an external run wants to be known of it at last, by name.
+    summary = models.JSONField(default=dict, blank=True)
     # What it learns from: one version, or a mix of several.
     dataset_version = models.ForeignKey(
         "datasets.DatasetVersion", null=True, on_delete=models.PROTECT, related_name="runs"
@@ -128,7 +140,8 @@ class Run(models.Model):
     resume_on_start = models.BooleanField(default=False)
 
     step = models.BigIntegerField(default=0)
-    total_steps = models.BigIntegerField()
+    # Unknown of an external run.
+    total_steps = models.BigIntegerField(null=True)
 
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="runs"
@@ -138,6 +151,12 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     idempotency_key = models.CharField(max_length=100, null=True, blank=True)
+
+    # What the team says of it. An archived run is out of the way; one in the trash can be had back.
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    notes = models.TextField(_("notes"), blank=True)
+    archived_at = models.DateTimeField(null=True)
+    trashed_at = models.DateTimeField(null=True)
 
     objects = RunQuerySet.as_manager()
 
@@ -158,7 +177,11 @@ class Run(models.Model):
                 fields=["project", "idempotency_key"], name="one_run_per_idempotency_key"
             ),
             models.CheckConstraint(
-                condition=models.Q(dataset_version=None) ^ models.Q(mix_version=None),
+                condition=(
+                    models.Q(recipe_version__isnull=False)
+                    & (models.Q(dataset_version=None) ^ models.Q(mix_version=None))
+                    | models.Q(recipe_version=None, dataset_version=None, mix_version=None)
+                ),
                 name="run_learns_from_one_thing",
             ),
         ]
@@ -178,23 +201,35 @@ class Run(models.Model):
         return self.name.removesuffix(end), end
 
     @property
-    def data(self) -> DatasetVersion | MixVersion:
-        found = self.dataset_version or self.mix_version
-        assert found is not None, "held by a constraint"
-        return found
+    def is_external(self) -> bool:
+        """Logged by a script of the team, with `llmhub.client`."""
+        return self.recipe_version_id is None
+
+    @property
+    def data(self) -> DatasetVersion | MixVersion | None:
+        """None of an external run alone; held by a constraint."""
+        return self.dataset_version or self.mix_version
 
     @property
     def data_name(self) -> str:
         if self.dataset_version:
             return str(self.dataset_version.dataset)
-        return str(self.data)
+        return str(self.data or "")
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in a line of a list."""
+        if self.is_external:
+            return str(_("Logged by a script"))
+        return f"{self.recipe_version} · {self.get_scale_display()} · {self.data_name}"
 
     @property
     def parts(self) -> list[tuple[DatasetVersion, float]]:
         """Versions and the share of the tokens that each is to give."""
         if self.dataset_version:
             return [(self.dataset_version, 1.0)]
-        assert self.mix_version is not None
+        if self.mix_version is None:
+            return []
         parts = self.mix_version.parts.select_related("dataset_version__dataset")
         return [(part.dataset_version, part.weight) for part in parts if part.dataset_version]
 
@@ -209,6 +244,11 @@ class Run(models.Model):
             return set()
         return {*self.overrides} - {*self.pipeline.asked_of(self.stage)}
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing is heard of it, and it may come back."""
+        return self.state in {State.UNREACHABLE, State.LOST}
+
     def is_over(self) -> bool:
         return self.state in TERMINAL
 
@@ -219,7 +259,9 @@ class Run(models.Model):
         return not self.is_over() and self.want != Want.STOP
 
     def can_pause(self) -> bool:
-        return (self.is_active() or self.state == State.QUEUED) and self.want == Want.RUN
+        """Nobody but a worker of the hub can go on from a checkpoint."""
+        can_wait = self.is_active() or self.state == State.QUEUED
+        return can_wait and self.want == Want.RUN and not self.is_external
 
     def can_resume(self) -> bool:
         pausing = self.is_active() and self.want == Want.PAUSE
@@ -259,6 +301,8 @@ class Attempt(models.Model):
     cause = models.CharField(max_length=40, blank=True)
     message = models.TextField(blank=True)
     exit_code = models.SmallIntegerField(null=True)
+    # What the client of an external run counted: {"logged": ..., "sent": ..., ...}.
+    receipt = models.JSONField(default=dict)
 
     objects = AttemptQuerySet.as_manager()
 
@@ -301,6 +345,30 @@ class Checkpoint(models.Model):
                 fields=["run", "step", "attempt"], name="one_checkpoint_per_step"
             )
         ]
+
+
+class RunFile(models.Model):
+    """A file that the script of a run left with it; its content is stored under its hash."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="files")
+    attempt = models.ForeignKey(Attempt, on_delete=models.CASCADE, related_name="files")
+    # As the script calls it; shown, never used as a path.
+    name = models.CharField(max_length=200)
+    # Name inside the default storage; runs and projects share equal files.
+    stored = models.CharField(max_length=200, db_index=True)
+    sha256 = models.CharField(max_length=64)
+    bytes = models.BigIntegerField()
+    media_type = models.CharField(max_length=100)
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "name"], name="one_run_file_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RunInput(models.Model):

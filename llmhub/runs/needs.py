@@ -92,7 +92,7 @@ def shape_of(project: Project | None, reference: str) -> Shape | None:
         if named.kind is not Kind.RUN:
             return shapes.of(reference) or shape_of_files(named)
         run = Run.objects.filter(project=project, pk=int(named.name)).first()
-        if run is None:
+        if run is None or run.is_external:
             return None
         spec = specs.parse(run.config)
         if isinstance(spec, PretrainSpec):

@@ -7,19 +7,20 @@ from itertools import groupby
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from llmhub.accounts import access
 from llmhub.accounts.models import Role, User
 from llmhub.datasets.models import MixPart
-from llmhub.lib import metric_names
+from llmhub.lib import markdown, metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
-from llmhub.runs import causes, inputs
+from llmhub.runs import causes, files, inputs, predictions_page, resolved, values_tree
 from llmhub.runs.claim import is_too_wide
 from llmhub.runs.live import run_topic
-from llmhub.runs.models import Attempt, Checkpoint, Run, RunInput
+from llmhub.runs.models import Attempt, Checkpoint, Prediction, Run, RunInput
 from llmhub.runs.states import State
 
 GROUPS = {"": gettext_lazy("Kind"), **forms.GROUPS}
@@ -48,6 +49,11 @@ SHARED = {
     "val/logps": (gettext_noop("Validation log-probabilities"), metric_names.LOGPS_CHOSEN),
     "data/share": (gettext_noop("Share of each source"), metric_names.DATA_SHARE),
 }
+
+
+# A script may log thousands; the strip shows some.
+MOST_SERIES = 200
+MOST_FIGURES = 4
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,8 @@ def attempts(run: Run) -> QuerySet[Attempt]:
 
 def figures(run: Run) -> list[dict[str, Any]]:
     """The last values, so that the page says something before its charts are there."""
+    if run.is_external:
+        return first_figures(run)
     shown = (*FIGURES.get(run.objective, FIGURES["pretrain"]), metric_names.TOKENS_PER_SECOND)
     wanted = {metric.name for metric in shown}
     last = dict(run.series.filter(name__in=wanted).values_list("name", "last"))
@@ -141,6 +149,22 @@ def throughput(run: Run) -> dict[str, str]:
     }
 
 
+def first_figures(run: Run) -> list[dict[str, Any]]:
+    """Of what a script logs: the metrics that have well-known names, then the others."""
+    found = dict(run.series.order_by("name").values_list("name", "last")[:MOST_SERIES])
+    known = [name for name in metric_names.KNOWN if name in found]
+    others = [name for name in found if name not in metric_names.KNOWN]
+    return [
+        {"name": name, "title": figure_title(name), "value": found[name]}
+        for name in [*known, *others][:MOST_FIGURES]
+    ]
+
+
+def figure_title(name: str) -> str:
+    metric = metric_names.KNOWN.get(name)
+    return title_of(metric) if metric else name
+
+
 def metric_titles() -> dict[str, dict[str, str]]:
     """What charts are called; those of several metrics share the unit of their metrics."""
     known = {name: titled(title_of(metric), metric) for name, metric in metric_names.KNOWN.items()}
@@ -161,9 +185,44 @@ def titled(title: str, metric: Metric) -> dict[str, str]:
     }
 
 
+def planned(run: Run) -> dict[str, Any]:
+    """What a run of a worker was launched with."""
+    return {
+        "config": config_groups(run),
+        "batch": resolved.batch_of(run),
+        "mix_parts": mix_parts(run),
+        "predicted": predictions_page.row_of(
+            Prediction.objects.filter(run=run).select_related("run").first()
+        ),
+    }
+
+
+def said(run: Run) -> dict[str, Any]:
+    """What the script of an external run says of it."""
+    return {
+        "config_tree": values_tree.tree(run.config),
+        "summary_tree": values_tree.tree(run.summary),
+    }
+
+
+def shown(text: str) -> SafeString:
+    # nh3 has cleaned it.
+    return mark_safe(markdown.html_of(text))  # noqa: S308
+
+
+def left_files(run: Run) -> dict[str, Any]:
+    """What a script left with its run."""
+    found = files.readme(run)
+    return {
+        "files": run.files.all(),
+        "readme": shown(files.text_of(found)) if found else "",
+    }
+
+
 def config_groups(run: Run) -> list[tuple[str, list[ConfigRow]]]:
     """Every value the trainer reads, by part, marked where the recipe says otherwise."""
     values = specs.flatten(run.config)
+    assert run.recipe_version is not None, "of an external run nothing is planned"
     recipe = specs.flatten(run.recipe_version.spec)
     known = fields.describe_values(values)
     names = [name for name in known if name in values]

@@ -13,11 +13,11 @@ from llmhub.runs.transitions import announce
 
 @transaction.atomic
 def pause_all() -> QuerySet[Run]:
-    """Asks every run to pause until `resume_all`; returns those whose trainers now write.
+    """Asks all runs of workers to pause until `resume_all`; returns those whose trainers write now.
 
     Queued runs leave the queue first: a slot that becomes free must not take one of them.
     """
-    wanted = Run.objects.filter(want=Want.RUN)
+    wanted = Run.objects.of_workers().filter(want=Want.RUN)
     wish = {"want": Want.PAUSE, "resume_on_start": True}
     changed = [
         *change(

@@ -11,9 +11,10 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from llmhub.runs import external
 from llmhub.runs.attempts import End, end
 from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.claim import LEASE
@@ -25,6 +26,7 @@ LOST_AFTER = timedelta(seconds=settings.LOST_AFTER_SECONDS)
 # A supervisor reports within a second of the claim.
 START_WITHIN = timedelta(seconds=60)
 AT_WORK = (State.STARTING, State.RUNNING, State.STOPPING)
+EXTERNAL = Q(run__recipe_version=None)
 
 Verdict = Callable[[Attempt], bool]
 
@@ -32,11 +34,14 @@ Verdict = Callable[[Attempt], bool]
 def reap(heard_for: timedelta = timedelta.max) -> None:
     """`heard_for`: how long the hub has been listening without a break."""
     if heard_for >= LEASE:
-        judge(out_of_reach(), call_unreachable)
+        judge(out_of_reach().exclude(EXTERNAL), call_unreachable)
+    if heard_for >= external.LEASE:
+        judge(out_of_reach().filter(EXTERNAL), call_unreachable)
     if heard_for >= START_WITHIN:
         judge(never_started(), lose(NEVER_STARTED))
     if heard_for >= LOST_AFTER:
-        judge(gone(), lose("worker_lost"))
+        judge(gone().exclude(EXTERNAL), lose("worker_lost"))
+        judge(gone().filter(EXTERNAL), external.lose)
 
 
 def judge(found: AttemptQuerySet, verdict: Verdict) -> None:

@@ -6,10 +6,10 @@ from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from llmhub.runs.attempts import release
+from llmhub.runs.attempts import End, close_open, release
 from llmhub.runs.claim import enqueue_claim
-from llmhub.runs.models import Run
-from llmhub.runs.states import State, Want
+from llmhub.runs.models import Attempt, Run
+from llmhub.runs.states import Outcome, State, Want
 from llmhub.runs.transitions import announce, lock, move
 
 AT_WORK = frozenset({State.CLAIMED, State.STARTING, State.RUNNING})
@@ -20,6 +20,7 @@ class Effect(models.TextChoices):
 
     STOPPED = "stopped", _("The run is stopped.")
     STOPPING = "stopping", _("The run writes a checkpoint at its next step and stops.")
+    ASKED = "asked", _("The script is asked to end, the next time that it is heard.")
     PAUSED = "paused", _("The run is paused.")
     PAUSING = "pausing", _("The run writes a checkpoint at its next step and pauses.")
     QUEUED = "queued", _("The run is queued and goes on as soon as a worker is free.")
@@ -36,13 +37,15 @@ def stop(run: Run) -> Effect:
     wish = {"want": Want.STOP, "resume_on_start": False}
     if not run.is_active():
         move(run, State.STOPPED, cause="stopped_by_person", message="", **wish)
+        # That of a script which was lost is still open.
+        close_open(Attempt.objects.filter(run=run), End(Outcome.LOST, "client_silent"))
         release(run)
         return Effect.STOPPED
     if run.state in AT_WORK:
         move(run, State.STOPPING, **wish)
     else:
         ask(run, **wish)
-    return Effect.STOPPING
+    return Effect.ASKED if run.is_external else Effect.STOPPING
 
 
 @transaction.atomic

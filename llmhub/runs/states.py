@@ -59,7 +59,8 @@ NEXT: dict[State, frozenset[State]] = {
     State.UNREACHABLE: _GOES_ON | _ENDS,
     State.STOPPING: _GOES_ON | _ENDS,
     State.PAUSED: frozenset({State.QUEUED, State.STOPPED}),
-    State.LOST: frozenset({State.QUEUED, State.FAILED, State.STOPPED}),
+    # The script of an external run may be heard again after days, or be started again.
+    State.LOST: TERMINAL | {State.QUEUED, State.RUNNING, State.STOPPING},
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),
     State.STOPPED: frozenset(),

@@ -1,6 +1,14 @@
 from django.urls import include, path
 
-from llmhub.runs import attempt_api, launch_views, pipeline_views, prediction_views, views
+from llmhub.runs import (
+    attempt_api,
+    external_api,
+    files_api,
+    launch_views,
+    pipeline_views,
+    prediction_views,
+    views,
+)
 from llmhub.runs.health import health
 
 urlpatterns = [
@@ -20,6 +28,7 @@ urlpatterns = [
     path("runs/<int:run_id>/stop/", views.run_stop, name="run_stop"),
     path("runs/<int:run_id>/pause/", views.run_pause, name="run_pause"),
     path("runs/<int:run_id>/resume/", views.run_resume, name="run_resume"),
+    path("runs/<int:run_id>/files/<int:file_id>/", files_api.download, name="run_file"),
     path("workers/", views.workers, name="workers"),
     path("predictions/", prediction_views.predictions, name="predictions"),
     path("health", health, name="health"),
@@ -33,4 +42,15 @@ urlpatterns = [
             ]
         ),
     ),
+    path(
+        "api/v1/external/<int:attempt_id>/",
+        include(
+            [
+                path("beat", external_api.beat, name="external_beat"),
+                path("finish", external_api.finish, name="external_finish"),
+                path("files/<path:name>", files_api.put, name="external_file"),
+            ]
+        ),
+    ),
+    path("api/v1/external/<int:attempt_id>", external_api.tell, name="external_tell"),
 ]

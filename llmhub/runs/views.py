@@ -22,12 +22,10 @@ from llmhub.runs import (
     lineage,
     page,
     pipeline_page,
-    predictions_page,
-    resolved,
     services,
     workers_page,
 )
-from llmhub.runs.models import Prediction, Run
+from llmhub.runs.models import Run
 
 # The parts of the page that are fetched again when the run moves, by their id in it. So is its
 # lineage, which shows nothing else of the run.
@@ -35,6 +33,7 @@ PARTS = {
     "run-head": "runs/_head.html",
     "run-checkpoints": "runs/_checkpoints.html",
     "run-attempts": "runs/_attempts.html",
+    "run-files": "runs/_files.html",
     "run-stages": "runs/_stages.html",
 }
 
@@ -47,18 +46,16 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
         return render(request, "runs/_lineage.html", lineage.context(found))
     context = page.context(request.user, found) | pipeline_page.strip(found)
     part = PARTS.get(request.htmx.target or "")
+    if found.is_external:
+        context |= page.left_files(found)
     if part:
         return render(request, part, context)
     enter(request, found.project_id)
     context |= lineage.context(found) | {
         "titles": page.metric_titles(),
-        "config": page.config_groups(found),
-        "batch": resolved.batch_of(found),
-        "mix_parts": page.mix_parts(found),
-        "writes": found.objective in inputs.WRITES,
-        "predicted": predictions_page.row_of(
-            Prediction.objects.filter(run=found).select_related("run").first()
-        ),
+        "notes": page.shown(found.notes),
+        **(page.said(found) if found.is_external else page.planned(found)),
+        "writes": found.objective in inputs.WRITES or found.is_external,
     }
     return render(request, "runs/run.html", context)
 

@@ -350,6 +350,7 @@ def test_the_description_lists_every_operation():
         "/api/v1/pipelines/{pipeline_id}",
         "/api/v1/pipelines/{pipeline_id}/stop",
         "/api/v1/runs",
+        "/api/v1/runs/external",
         "/api/v1/runs/{run_id}",
         "/api/v1/runs/{run_id}/stop",
         "/api/v1/runs/{run_id}/continue",

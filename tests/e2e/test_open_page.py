@@ -32,6 +32,20 @@ attempt, _ = make_attempt(Run.objects.get(pk={run_id}), state=None)
 for number in range({pieces}):
     logs.append(attempt, number * {size}, str(number).rjust({size}, "."))
 """
+WRITTEN_BY_A_SCRIPT = """
+from llmhub.accounts.models import Project
+from llmhub.metrics import logs
+from llmhub.runs.states import State
+from tests.factories import make_attempt, make_external_run
+run = make_external_run(Project.objects.first(), State.SUCCEEDED)
+attempt, _ = make_attempt(run, state=None)
+end = 0
+for start in range(0, 60_000, 1_500):
+    found = {6_000: "the needle one\\n", 30_000: "THE needle two\\n"}.get(start, "")
+    lines = "".join(f"line {number}\\n" for number in range(start, start + 1_500))
+    end = logs.append(attempt, end, found + lines)
+print(run.pk)
+"""
 SHOWN = "document.querySelector('run-log pre').textContent"
 JOINED = "document.querySelector('.connection')?.dataset.state === 'live'"
 # Long enough for a page that wakes itself to do so some twenty times.
@@ -143,3 +157,24 @@ def test_the_page_keeps_the_end_of_a_log_and_loads_what_it_dropped(
     page.get_by_role("button", name="Load older lines").click()
     eventually(page, f"{SHOWN}.length === {6 * size}")
     assert page.evaluate(f"{SHOWN}[{size} - 1]") == "2"
+
+
+def test_a_text_far_back_in_a_log_is_shown_without_what_lies_between(
+    page: Page, hub: RunningHub
+) -> None:
+    open_run(page, hub, int(in_hub(hub, WRITTEN_BY_A_SCRIPT).split()[-1]))
+    page.goto(f"{page.url}#log")
+    eventually(page, f"{SHOWN}.includes('line 59999')")
+    page.get_by_placeholder("Search the log").fill("the NEEDLE")
+    expect(page.locator("[data-count]")).to_have_text("1 of 2")
+    assert page.evaluate(f"{SHOWN}.includes('needle two')")
+    assert page.evaluate(f"{SHOWN}.length") < 600_000
+    page.get_by_role("button", name="Older match").click()
+    expect(page.locator("[data-count]")).to_have_text("2 of 2")
+    assert page.evaluate(f"{SHOWN}.includes('needle one')")
+    assert page.evaluate("CSS.highlights.get('log-line').size") == 1
+    assert not page.locator("[data-follow]").is_checked()
+    # Back at the end, which was not loaded meanwhile.
+    assert not page.evaluate(f"{SHOWN}.includes('line 59999')")
+    page.locator("[data-follow]").check()
+    eventually(page, f"{SHOWN}.includes('line 59999')")

@@ -55,3 +55,19 @@ test("older text moves the beginning and not the end", () => {
   log.prepend({ ...piece(4, "abcdef"), before: false });
   assert.deepEqual([log.offset, log.end, log.hasBefore], [4, 15, false]);
 });
+
+test("the end of a log is followed, also where a piece came while it was fetched", () => {
+  const log = new LogText();
+  log.start({ attempt: 1, offset: 0, end: 3, text: "abc", before: false, after: true });
+  assert.equal(log.hasAfter, false);
+});
+
+test("a byte is found in its piece", () => {
+  const log = new LogText();
+  log.start({ attempt: 1, offset: 10, end: 13, text: "abc", before: true });
+  log.extend({ offset: 13, end: 15, text: "de" });
+  assert.deepEqual(log.pieceAt(12), { index: 0, byte: 2 });
+  assert.deepEqual(log.pieceAt(13), { index: 1, byte: 0 });
+  assert.equal(log.pieceAt(9), null);
+  assert.equal(log.pieceAt(15), null);
+});

@@ -132,7 +132,7 @@ def config_value(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(share, int | float) for share in value.values()):
         return ", ".join(f"{name} {share:g}" for name, share in value.items())
     if isinstance(value, float):
         return f"{value:g}"

@@ -64,9 +64,11 @@ class RunStatus extends HTMLElement {
   // The points and the machine's reports do not come in one order: a step never goes back by itself.
   showStep(step) {
     const bar = this.querySelector("progress");
-    const now = Math.min(Math.max(step ?? 0, bar.value), this.total);
-    bar.value = now;
-    this.querySelector("[data-step]").textContent = now.toLocaleString(locale());
+    // The length of a run that a script logs is unknown: it has no bar.
+    this.step = Math.max(step ?? 0, bar?.value ?? this.step ?? 0);
+    if (bar) this.step = Math.min(this.step, this.total);
+    if (bar) bar.value = this.step;
+    this.querySelector("[data-step]").textContent = this.step.toLocaleString(locale());
   }
 
   tick() {

@@ -7,6 +7,9 @@ const LIMIT = 1_000_000;
 export class LogText {
   attempt = null;
   hasBefore = false;
+  // What is here is a stretch from the middle, and stays one until its reader comes to the end. Not
+  // so the end itself, after which a piece may have come while it was fetched.
+  hasAfter = false;
   #pieces = [];
   #length = 0;
 
@@ -42,6 +45,7 @@ export class LogText {
   start({ attempt, offset, end, text, before }) {
     this.attempt = attempt;
     this.hasBefore = before;
+    this.hasAfter = false;
     this.#pieces = [];
     this.#length = 0;
     this.extend({ offset, end, text });
@@ -56,6 +60,12 @@ export class LogText {
     this.#pieces.unshift({ offset, end, length: text.length });
     this.#length += text.length;
     this.hasBefore = before;
+  }
+
+  // The piece that holds a byte of the log, and that byte within it; null where none does.
+  pieceAt(byte) {
+    const index = this.#pieces.findIndex(({ offset, end }) => offset <= byte && byte < end);
+    return index < 0 ? null : { index, byte: byte - this.#pieces[index].offset };
   }
 
   // Forgets pieces at the top until the rest keeps within the limit; returns how many.

@@ -55,7 +55,7 @@ class Command(BaseCommand):
                 raise CommandError(f"{run.name} was paused; resume it on its page.")
             if run.state == State.QUEUED and not worker_alive():
                 raise CommandError("No worker is there to train: type `make up` first.")
-            percent = 100 * run.step // run.total_steps
+            percent = 100 * run.step // (run.total_steps or 1)
             if percent // 10 > said:
                 said = percent // 10
                 self.stdout.write(f"  {run.get_state_display()} {percent} %")
