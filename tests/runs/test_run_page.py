@@ -13,6 +13,7 @@ from llmhub.runs import page, pipelines, resolved
 from llmhub.runs.models import Checkpoint, Pipeline, Prediction, Run, RunInput, Worker
 from llmhub.runs.pipelines import Stage
 from llmhub.runs.states import Outcome, State, Want
+from llmhub.runs.throughput import Source
 from tests.factories import (
     SMOKE_SPEC,
     join,
@@ -194,7 +195,7 @@ def test_a_part_that_moved_is_fetched_alone(member, atlas, part):
 
 def test_a_reader_is_told_which_throughput_is_which(member, atlas):
     run = make_run(atlas, State.RUNNING)
-    Prediction.objects.create(run=run)
+    Prediction.objects.create(run=run, speed_source=Source.GUESS)
     shown = show(member, run)
     assert "<dt>Throughput now <details" in shown
     assert "Tokens per second, mean of the run" in shown
