@@ -1,4 +1,4 @@
-"""What a training script imports to log to the hub: standard library only, no Django, no torch."""
+"""What a training script imports to log to the hub: no Django, no torch."""
 
 from llmhub.client.client import Client, flush_leftover
 from llmhub.client.journal import JournalInUse
