@@ -54,8 +54,11 @@ class Points:
 class Courier:
     """The thread that brings to the hub what the recorder has written."""
 
-    def __init__(self, recorder: Recorder, drain: Drain, troubles: Troubles) -> None:
-        self._recorder, self._drain_all, self._troubles = recorder, drain, troubles
+    def __init__(
+        self, recorder: Recorder, drain: Drain, end: Callable[[], bool], troubles: Troubles
+    ) -> None:
+        self._recorder, self._troubles = recorder, troubles
+        self._drain_all, self._end = drain, end
         self._closing = threading.Event()
         self._deadline = float("inf")
         self.all_sent = False
@@ -81,7 +84,7 @@ class Courier:
             self._drain()
             self._closing.wait(FLUSH_SECONDS)
         # Here, so that no other thread takes the journal away from a request under way.
-        self.all_sent = self._drain() & self._recorder.close()
+        self.all_sent = self._drain() & self._end()
 
     def _drain(self) -> bool:
         try:
@@ -115,7 +118,7 @@ class Client:
         journal = Journal(folder)
         self._recorder = Recorder(journal, self._troubles)
         points = Points(folder, journal, post, self._troubles)
-        self._courier = Courier(self._recorder, points.drain, self._troubles)
+        self._courier = Courier(self._recorder, points.drain, self._recorder.close, self._troubles)
         self._courier.start()
         atexit.register(self.close, AT_EXIT_SECONDS)
 

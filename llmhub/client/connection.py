@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Mapping
+from typing import IO
 from urllib.parse import urlsplit
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -34,7 +35,7 @@ class Connection:
         self,
         method: str,
         path: str,
-        body: bytes,
+        body: bytes | IO[bytes],
         timeout: float,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, str, str]:
@@ -55,8 +56,15 @@ class Connection:
             raise Unreachable(repr(error)) from error
 
     def _exchange(
-        self, method: str, path: str, body: bytes, headers: dict[str, str], timeout: float
+        self,
+        method: str,
+        path: str,
+        body: bytes | IO[bytes],
+        headers: dict[str, str],
+        timeout: float,
     ) -> tuple[int, str, str]:
+        if not isinstance(body, bytes):
+            body.seek(0)
         self._connection.timeout = timeout
         if self._connection.sock is not None:
             self._connection.sock.settimeout(timeout)

@@ -60,12 +60,23 @@ class Recorder:
             if times is None:
                 times = list(repeat(now(), len(steps)))
             kept = {name: series[name] for name in series if self._is_name(name)}
-            table = columns.table(steps, times, kept)
+            try:
+                table = columns.table(steps, times, kept)
+            except TypeError:
+                return self._log_rows(steps, times, kept)
             self._write_table(table)
             return int.from_bytes(table.steps[-rows.WORD :], "little") if table.rows else None
         except Exception as error:  # noqa: BLE001 - training goes on
             self._troubles.note("lost_columns", "Columns could not be logged: %r", error)
             return None
+
+    def _log_rows(self, steps: Any, times: Any, series: Mapping[str, Any]) -> int | None:
+        """Where a column is not all numbers: None is a row without a value of it."""
+        table = list(zip(steps, times, *series.values(), strict=True))
+        for step, at, *values in table:
+            named = zip(series, values, strict=True)
+            self.log(step, {name: value for name, value in named if value is not None}, at)
+        return rows.step_of(table[-1][0]) if table else None
 
     def _is_name(self, name: object) -> bool:
         if metric_names.is_valid(name):
