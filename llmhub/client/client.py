@@ -129,6 +129,10 @@ class Client:
         """
         self._recorder.log(step, values, time)
 
+    def log_columns(self, steps: Any, series: Mapping[str, Any], times: Any = None) -> None:
+        """Many rows at once, a column of numbers for each name."""
+        self._recorder.log_columns(steps, times, series)
+
     @property
     def troubles(self) -> dict[str, int]:
         """How often each kind of trouble occurred; empty when all went well."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from llmhub.client.rows import COLUMNS, WORD, Shape, checked
 from llmhub.lib.batches import MAX_ROWS, MAX_STEP, MAX_TIME
 
-# Of a record: as much as a batch.
+# Of a record: a batch holds some of them.
 RECORD_BYTES = 2 << 20
 _HEAD = Struct("<QQ")
 

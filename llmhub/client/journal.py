@@ -32,8 +32,8 @@ from llmhub.client.rows import WORD, Shape
 from llmhub.lib.batches import MAX_NAMES, MAX_ROWS
 
 MAX_BATCH_ROWS = MAX_ROWS
-# Of the values, steps and times: an answer comes within a second over a slow line.
-MAX_BATCH_BYTES = 2 << 20
+# Of the values, steps and times: a third of what the hub takes.
+MAX_BATCH_BYTES = 8 << 20
 # Rows wait in memory while the disk is full; beyond this they are lost, and counted.
 MAX_WAITING_BYTES = 4 << 20
 # Scripts that make up new names at every step fill a dict otherwise.

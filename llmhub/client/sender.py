@@ -15,6 +15,8 @@ from llmhub.client.rows import Troubles
 __all__ = ["Post", "Sender", "Unreachable"]
 
 REQUEST_SECONDS = 10.0
+# Bytes a second that a line must carry: a batch is repeated as it is and must get through once.
+SLOW_LINE = 100_000
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0
 # The attempt is over, replaced or unknown: no later batch would be taken either.
 STOPS = frozenset({401, 403, 404, 409, 410})
@@ -60,7 +62,7 @@ class Sender:
             if batch is None:
                 return True
             try:
-                self._send(batch, min(REQUEST_SECONDS, left()))
+                self._send(batch, left)
                 failures = 0
             except Unreachable as error:
                 failures += 1
@@ -68,7 +70,7 @@ class Sender:
                 pause(min(left(), max(error.wait, _wait(failures))))
         return False
 
-    def _send(self, batch: Any, timeout: float) -> None:
+    def _send(self, batch: Any, left: Callable[[], float]) -> None:
         if not batch.rows:
             self._journal.acknowledge(batch)
             return
@@ -76,6 +78,7 @@ class Sender:
             self._journal.shorten(batch, MAX_JSON_ROWS)
             return
         body, headers = self._body(batch)
+        timeout = max(0.1, min(REQUEST_SECONDS + len(body) / SLOW_LINE, left()))
         self._settle(batch, *self._post(body, timeout, headers))
 
     def _body(self, batch: Any) -> tuple[bytes, dict[str, str]]:
