@@ -1,6 +1,8 @@
-"""What a training script imports to log to the hub: standard library only, no Django, no torch."""
+"""What a training script imports to log to the hub: no Django, no torch, no numpy."""
 
 from llmhub.client.client import Client, flush_leftover
+from llmhub.client.delivery import Receipt
 from llmhub.client.journal import JournalInUse
+from llmhub.client.run import Run, init
 
-__all__ = ["Client", "JournalInUse", "flush_leftover"]
+__all__ = ["Client", "JournalInUse", "Receipt", "Run", "flush_leftover", "init"]

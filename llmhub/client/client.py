@@ -5,115 +5,91 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from llmhub.client import rows
+from llmhub.client.connection import Post
 from llmhub.client.journal import Journal
+from llmhub.client.old_journal import OldJournal
+from llmhub.client.recorder import Recorder
 from llmhub.client.rows import Troubles
-from llmhub.client.sender import Post, Sender
+from llmhub.client.sender import Backlog, Sender
 
 # At most one batch in this time, unless there is more than one batch to send.
 FLUSH_SECONDS = 0.1
 AT_EXIT_SECONDS = 5.0
 
+Left = Callable[[], float]
+Pause = Callable[[float], object]
+Drain = Callable[[Left, Pause], bool]
 
-def _post(hub_url: str, run_id: int, token: str) -> Post:
-    return Post(f"{hub_url.rstrip('/')}/api/v1/runs/{run_id}/points", token)
+
+def points_url(hub_url: str, run_id: int | str) -> str:
+    return f"{hub_url.rstrip('/')}/api/v1/runs/{run_id}/points"
 
 
-class Client:
-    """Opening the same `journal_dir` again goes on where a process died before.
+class Points:
+    """All batches of a folder, those that an older client left behind first."""
 
-    The constructor raises what is wrong with its arguments; after it nothing raises.
-    """
+    def __init__(self, folder: Path, journal: Journal, post: Post, troubles: Troubles) -> None:
+        old = OldJournal(folder)
+        backlogs: list[Backlog] = [old, journal] if old.has_unsent() else [journal]
+        self._senders = [Sender(backlog, post, troubles) for backlog in backlogs]
 
-    def __init__(self, hub_url: str, run_id: int, token: str, journal_dir: str | Path) -> None:
-        self._troubles = Troubles()
-        self._post = _post(hub_url, run_id, token)
-        self._journal = Journal(Path(journal_dir))
-        self._sender = Sender(self._journal, self._post, self._troubles)
-        self._writing = threading.Lock()
-        self._something, self._closing = threading.Event(), threading.Event()
-        self._deadline = float("inf")
-        self._closed = self._all_sent = False
-        self._thread = threading.Thread(target=self._work, name="llmhub-client", daemon=True)
-        self._something.set()
-        self._thread.start()
-        atexit.register(self.close, AT_EXIT_SECONDS)
-
-    def log(self, step: int, values: Mapping[str, Any], time: float | None = None) -> None:
-        """Writes one row to the journal; a thread of its own brings it to the hub.
-
-        Whatever `float()` takes is a value: numbers, numpy scalars, tensors of one element.
-        """
-        try:
-            self._append(rows.encode(step, values, time, self._troubles))
-        except Exception as error:  # noqa: BLE001 - training goes on
-            self._troubles.note("lost_rows", "A row could not be logged: %r", error)
-
-    def _append(self, line: bytes) -> None:
-        if not line:
-            return
-        with self._writing:
-            if self._closed:
-                self._troubles.note("after_close", "A row is lost: the client is closed.")
-                return
-            kept, behind = self._journal.append(line), self._journal.is_behind()
-        if not kept:
-            self._troubles.note("lost_rows", "A row is lost: the disk of the journal is full.")
-        if behind:
-            self._troubles.note(
-                "disk_full", "The disk of the journal is full; rows wait in memory."
-            )
-        self._something.set()
+    def drain(self, left: Left, pause: Pause) -> bool:
+        while len(self._senders) > 1:
+            if not self._senders[0].drain(left, pause):
+                return False
+            self._senders.pop(0)
+        return self._senders[0].drain(left, pause)
 
     @property
-    def troubles(self) -> dict[str, int]:
-        """How often each kind of trouble occurred; empty when all went well."""
-        return dict(self._troubles.counts)
+    def is_refused(self) -> bool:
+        """The hub will take nothing more of this attempt."""
+        return self._senders[0].refused
 
-    def close(self, timeout: float = 10.0) -> bool:
-        """Sends what is left; True when the hub has answered for every row. May be called twice."""
-        atexit.unregister(self.close)
+
+class Courier:
+    """The thread that brings to the hub what the recorder has written."""
+
+    def __init__(
+        self, recorder: Recorder, drain: Drain, end: Callable[[], bool], troubles: Troubles
+    ) -> None:
+        self._recorder, self._troubles = recorder, troubles
+        self._drain_all, self._end = drain, end
+        self._closing = threading.Event()
+        self._deadline = float("inf")
+        self.all_sent = False
+        self._thread = threading.Thread(target=self._work, name="llmhub-client", daemon=True)
+
+    def start(self) -> None:
+        self._recorder.something.set()
+        self._thread.start()
+
+    def close(self, timeout: float) -> bool:
+        """Sends what is left; may be called twice."""
         if not self._closing.is_set():
             self._deadline = time.monotonic() + timeout
             self._closing.set()
-            self._something.set()
+            self._recorder.something.set()
         self._thread.join(timeout + 1)
-        return self._all_sent
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        return self.all_sent
 
     def _work(self) -> None:
         while not self._closing.is_set():
-            self._something.wait()
-            self._something.clear()
+            self._recorder.something.wait()
+            self._recorder.something.clear()
             self._drain()
             self._closing.wait(FLUSH_SECONDS)
-        self._all_sent = self._drain() and not self._journal.has_unsent()
-        self._post.close()
-        with self._writing:
-            self._closed = True
-            self._journal.close()
+        # Here, so that no other thread takes the journal away from a request under way.
+        self.all_sent = self._drain() & self._end()
 
     def _drain(self) -> bool:
-        with self._writing:
-            if self._journal.is_behind():
-                self._journal.append(b"")
         try:
-            return self._sender.drain(self._left, self._pause)
+            self._recorder.catch_up()
+            return self._drain_all(self._left, self._pause)
         except Exception as error:  # noqa: BLE001 - training goes on
             self._troubles.note("sender_errors", "The journal could not be sent: %r", error)
             return False
@@ -129,6 +105,58 @@ class Client:
             self._closing.wait(seconds)
 
 
+class Client:
+    """Opening the same `journal_dir` again goes on where a process died before.
+
+    The constructor raises what is wrong with its arguments; after it nothing raises.
+    """
+
+    def __init__(self, hub_url: str, run_id: int, token: str, journal_dir: str | Path) -> None:
+        folder = Path(journal_dir)
+        self._troubles = Troubles()
+        post = Post(points_url(hub_url, run_id), token)
+        journal = Journal(folder)
+        self._recorder = Recorder(journal, self._troubles)
+        points = Points(folder, journal, post, self._troubles)
+        self._courier = Courier(self._recorder, points.drain, self._recorder.close, self._troubles)
+        self._courier.start()
+        atexit.register(self.close, AT_EXIT_SECONDS)
+
+    def log(self, step: int, values: Mapping[str, Any], time: float | None = None) -> None:
+        """Writes one row to the journal; a thread of its own brings it to the hub.
+
+        Whatever `float()` takes is a value: numbers, numpy scalars, tensors of one element.
+        """
+        self._recorder.log(step, values, time)
+
+    def log_columns(self, steps: Any, series: Mapping[str, Any], times: Any = None) -> None:
+        """Many rows at once, a column of numbers for each name."""
+        self._recorder.log_columns(steps, times, series)
+
+    @property
+    def troubles(self) -> dict[str, int]:
+        """How often each kind of trouble occurred; empty when all went well."""
+        return dict(self._troubles.counts)
+
+    def close(self, timeout: float = 10.0) -> bool:
+        """Sends what is left; True when the hub has answered for every row. May be called twice."""
+        atexit.unregister(self.close)
+        if self._recorder.is_forked:
+            return False
+        return self._courier.close(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
 def flush_leftover(
     journal_dir: str | Path,
     hub_url: str,
@@ -141,11 +169,12 @@ def flush_leftover(
     Raises JournalInUse where the process is alive after all.
     """
     deadline = time.monotonic() + timeout
-    post = _post(hub_url, run_id, token)
-    journal = Journal(Path(journal_dir))
+    folder = Path(journal_dir)
+    post = Post(points_url(hub_url, run_id), token)
+    journal = Journal(folder)
     try:
-        sender = Sender(journal, post, Troubles())
-        return sender.drain(lambda: deadline - time.monotonic(), time.sleep)
+        points = Points(folder, journal, post, Troubles())
+        return points.drain(lambda: deadline - time.monotonic(), time.sleep)
     finally:
         post.close()
         journal.close()

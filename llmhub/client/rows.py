@@ -1,21 +1,28 @@
-"""A row is one call of `log`: a step, a time and values; a journal keeps it as a line of JSON."""
+"""What a call of `log` leaves on disk: one record, packed at once where its names are known."""
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import operator
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from struct import Struct
 from typing import Any
+from zlib import crc32
 
 from llmhub.lib import metric_names
 from llmhub.lib.batches import MAX_NAMES, MAX_STEP, MAX_TIME
 
-Row = tuple[int, float, dict[str, Any]]
+# The upper half of a record's first word; the lower one is the number of its names.
+ROW = 0x6C6C6872
+COLUMNS = 0x6C6C6863
+WORD = 8
+# Words of a row beside its values: the first one, step, time, and the check at the end.
+FRAME = 4
+# A dict that holds itself ends here.
+MAX_DEPTH = 8
 
 logger = logging.getLogger("llmhub.client")
 
@@ -34,40 +41,30 @@ class Troubles:
         if first:
             logger.warning(message, *args)
 
-
-def encode(step: object, values: Mapping[str, Any], at: float | None, troubles: Troubles) -> bytes:
-    """The journal's line of a row, or nothing where the row cannot be used at all."""
-    number = _step(step)
-    if number is None:
-        troubles.note("bad_step", "A row was left out: %r is not a step.", step)
-        return b""
-    kept = dict(_usable(values, troubles))
-    if not kept:
-        return b""
-    line = json.dumps([number, _time(at), kept], separators=(",", ":"), allow_nan=False)
-    return line.encode("ascii") + b"\n"
+    def after_fork(self) -> None:
+        """A thread that the child does not have may hold the lock."""
+        self._lock = threading.Lock()
 
 
-def decode(line: bytes) -> Row | None:
-    """The row of a line; None for the remains of a write that a crash or a full disk cut short."""
-    try:
-        step, at, values = json.loads(line)
-        return (step, at, values) if isinstance(values, dict) else None
-    except (ValueError, TypeError):
-        return None
+class Shape:
+    """How rows of the same names are packed; struct converts the values on its way."""
+
+    __slots__ = ("count", "head", "names", "pack", "size")
+
+    def __init__(self, number: int, names: tuple[str, ...]) -> None:
+        row = Struct(f"<Qqd{len(names)}d")
+        self.names, self.count = names, len(names)
+        self.head = ROW << 32 | number
+        self.pack = row.pack
+        self.size = row.size + WORD
 
 
-def columns(rows: list[Row]) -> dict[str, Any]:
-    """Rows as the hub takes them: shared columns of steps and times, and one column a name."""
-    names = dict.fromkeys(name for _, _, values in rows for name in values)
-    return {
-        "steps": [step for step, _, _ in rows],
-        "times": [at for _, at, _ in rows],
-        "series": {name: [values.get(name) for _, _, values in rows] for name in names},
-    }
+def checked(body: bytes) -> bytes:
+    """The record with its last word: by it a record is whole, wherever a write was cut."""
+    return body + crc32(body).to_bytes(WORD, "little")
 
 
-def _step(step: object) -> int | None:
+def step_of(step: object) -> int | None:
     try:
         number = operator.index(step)  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001 - whatever the object is, it must not end the training
@@ -75,38 +72,46 @@ def _step(step: object) -> int | None:
     return number if 0 <= number <= MAX_STEP else None
 
 
-def _time(at: float | None) -> float:
+def time_of(at: object) -> float:
     try:
-        stamp = time.time() if at is None else float(at)
+        stamp = time.time() if at is None else float(at)  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001 - whatever the object is, it must not end the training
         return time.time()
     return stamp if 0 <= stamp < MAX_TIME else time.time()
 
 
-def _usable(values: Mapping[str, Any], troubles: Troubles) -> Iterable[tuple[str, float | str]]:
-    for position, (name, value) in enumerate(values.items()):
-        if position == MAX_NAMES:
+def usable(values: Mapping[str, Any], troubles: Troubles) -> dict[str, float]:
+    """The numbers of a row by their names; what is none is left out, counted and told."""
+    kept: dict[str, float] = {}
+    for name, value in flat(values):
+        if not metric_names.is_valid(name):
+            troubles.note("bad_name", "A value was left out: %.300r is not a metric's name.", name)
+        elif (number := number_of(value)) is None:
+            troubles.note("bad_value", "A value of %s was left out: it is not a number.", name)
+        elif len(kept) == MAX_NAMES and name not in kept:
             # A row with more could never be sent.
             troubles.note("too_many_names", "Only %d values of a row are kept.", MAX_NAMES)
-            return
-        if not metric_names.is_valid(name):
-            troubles.note("bad_name", "A value was left out: %r is not a metric's name.", name)
-            continue
-        number = _number(value)
-        if number is None:
-            troubles.note("bad_value", "A value of %s was left out: it is not a number.", name)
-            continue
-        yield name, number
+            break
+        else:
+            kept[name] = number
+    return kept
 
 
-def _number(value: object) -> float | str | None:
-    """A float; the words JSON lacks for the others; None where `value` is no number."""
+def flat(values: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[Any, Any]]:
+    """{"train": {"loss": 1}} is train/loss."""
+    for name, value in values.items():
+        whole = f"{prefix}{name}" if prefix else name
+        if isinstance(value, Mapping) and depth < MAX_DEPTH:
+            yield from flat(value, f"{whole}/", depth + 1)
+        else:
+            yield whole, value
+
+
+def number_of(value: object) -> float | None:
+    """A float, NaN and the infinities among them; None where `value` is no number."""
     if isinstance(value, str | bytes):
         return None
     try:
-        number = float(value)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
     except Exception:  # noqa: BLE001 - whatever the object is, it must not end the training
         return None
-    if math.isfinite(number):
-        return number
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"

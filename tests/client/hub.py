@@ -9,9 +9,38 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import msgspec
+import numpy as np
+import zstandard
+
 # Status and headers of an answer; None: the connection is cut without one.
 Answer = tuple[int, dict[str, str]] | None
 OK: Answer = (200, {})
+
+
+def understood(raw: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    """The body as JSON would have it, in whichever form it came."""
+    if headers["Content-Type"] == "application/json":
+        return json.loads(raw)
+    if headers.get("Content-Encoding") == "zstd":
+        raw = zstandard.ZstdDecompressor().decompress(raw)
+    said = msgspec.msgpack.decode(raw)
+    rows = said.pop("rows")
+    series = {name: column(rows, raw) for name, raw in said["series"].items()}
+    steps = np.frombuffer(said["steps"], "<i8").tolist()
+    times = np.frombuffer(said["times"], "<f8").tolist()
+    assert len(steps) == len(times) == rows
+    return {"batch": said["batch"], "steps": steps, "times": times, "series": series}
+
+
+def column(rows: int, raw: bytes) -> list[Any]:
+    values = np.frombuffer(raw[-rows * 8 :], "<f8").tolist()
+    if len(raw) == rows * 8:
+        return values
+    bits = raw[: -rows * 8]
+    assert len(bits) == (rows + 7) // 8
+    present = np.unpackbits(np.frombuffer(bits, "u1"))[:rows]
+    return [value if here else None for value, here in zip(values, present, strict=True)]
 
 
 class TroubledHub:
@@ -58,7 +87,8 @@ class TroubledHub:
                 super().setup()
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                raw = self.rfile.read(int(self.headers["Content-Length"]))
+                body = understood(raw, dict(self.headers))
                 hub.times.append(time.monotonic())
                 hub.requests.append(body)
                 hub.headers.append(dict(self.headers) | {"path": self.path})

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import struct
 import threading
 import time
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from llmhub.client import Client, JournalInUse, flush_leftover
+from llmhub.lib.batches import MAX_STEP
 from tests.client.hub import OK, TroubledHub, first
 
 
@@ -72,7 +74,7 @@ def test_a_backlog_goes_in_few_batches_and_in_order(opened):
         assert len(hub.taken) < 50
 
 
-def test_numbers_of_any_kind_are_taken_and_those_json_lacks_are_words(opened):
+def test_numbers_of_any_kind_are_taken(opened):
     class Tensor:
         def __float__(self):
             return 0.25
@@ -82,8 +84,10 @@ def test_numbers_of_any_kind_are_taken_and_those_json_lacks_are_words(opened):
         client = opened(hub)
         client.log(np.int64(3), values | {"f": math.inf, "g": -np.inf})
         client.close()
-        words = {"e": "NaN", "f": "Infinity", "g": "-Infinity"}
-        assert hub.rows() == [(3, {"a": 1.0, "b": 1.0, "c": 0.5, "d": 0.25, **words})]
+        [(step, found)] = hub.rows()
+        assert math.isnan(found.pop("e"))
+        infinite = {"f": math.inf, "g": -math.inf}
+        assert (step, found) == (3, {"a": 1.0, "b": 1.0, "c": 0.5, "d": 0.25, **infinite})
 
 
 class Explosive:
@@ -105,7 +109,9 @@ class Explosive:
         (-1, {"a": 1.0}, "bad_step"),
         (1.5, {"a": 1.0}, "bad_step"),
         ("1", {"a": 1.0}, "bad_step"),
-        (2**53 + 1, {"a": 1.0}, "bad_step"),
+        (MAX_STEP + 1, {"a": 1.0}, "bad_step"),
+        (2**64, {"a": 1.0}, "bad_step"),
+        ([], {"a": 1.0}, "bad_step"),
         (1, None, "lost_rows"),
     ],
 )
@@ -196,18 +202,84 @@ def test_a_hub_that_takes_nothing_more_is_left_alone(opened, status):
 
 
 def test_a_batch_that_the_hub_calls_wrong_is_set_aside_and_the_next_ones_go_on(opened, tmp_path):
-    with TroubledHub(first((400, {}))) as hub:
+    with TroubledHub(first(OK, (400, {}))) as hub:
+        client = opened(hub)
+        client.log(0, {"a": 0})
+        hub.wait_for(lambda: hub.taken)
+        client.log(1, {"a": 1})
+        hub.wait_for(lambda: client.troubles)
+        client.log(2, {"a": 2})
+        assert client.close()
+        assert hub.rows() == [(0, {"a": 0.0}), (2, {"a": 2.0})]
+        assert client.troubles == {"set_aside": 1}
+        number, start, end, _ = (tmp_path / "journal/refused").read_text().split(maxsplit=3)
+        rows = (tmp_path / "journal/rows.bin").read_bytes()
+        assert struct.pack("<q", 1) == rows[int(start) : int(end)][8:16]
+        assert number == "2"
+
+
+@pytest.mark.parametrize("status", [400, 415])
+def test_an_older_hub_gets_json(opened, status):
+    def answer(body):
+        binary = hub.headers[-1]["Content-Type"] != "application/json"
+        return (status, {}) if binary or len(body["steps"]) > 4000 else OK
+
+    with TroubledHub(answer) as hub:
+        client = opened(hub)
+        client.log(1, {"a": math.nan, "b": math.inf, "c": -math.inf})
+        for step in range(2, 6000):
+            client.log(step, {"a": step, f"b/{step % 2}": 1})
+        assert client.close()
+        assert client.troubles == {}
+        assert hub.rows()[:3] == [
+            (1, {"a": "NaN", "b": "Infinity", "c": "-Infinity"}),
+            (2, {"a": 2.0, "b/0": 1.0}),
+            (3, {"a": 3.0, "b/1": 1.0}),
+        ]
+        assert [step for step, _ in hub.rows()] == list(range(1, 6000))
+        forms = [headers["Content-Type"] for headers in hub.headers]
+        assert forms.count("application/msgpack") == 1
+
+
+def test_a_batch_that_is_wrong_in_both_forms_leaves_the_next_one_the_better_form(opened):
+    with TroubledHub(first((400, {}), (422, {}))) as hub:
         client = opened(hub)
         client.log(1, {"a": 1})
         hub.wait_for(lambda: client.troubles)
         client.log(2, {"a": 2})
         assert client.close()
         assert hub.rows() == [(2, {"a": 2.0})]
-        assert client.troubles == {"set_aside": 1}
-        number, start, end, _ = (tmp_path / "journal/refused").read_text().split(maxsplit=3)
-        rows = (tmp_path / "journal/rows.jsonl").read_bytes()
-        assert b'"a":1.0' in rows[int(start) : int(end)]
-        assert number == "1"
+        forms = [headers["Content-Type"].split("/")[1] for headers in hub.headers]
+        assert forms == ["msgpack", "json", "msgpack"]
+
+
+def test_rows_of_other_names_lie_between_without_disorder(opened):
+    rows = [(step, {"a": 1.0, **({"b": 2.0} if step % 7 == 0 else {})}) for step in range(3000)]
+    rows += [(step, {"c": 3.0}) for step in range(3000, 3009)]
+    with TroubledHub() as hub:
+        client = opened(hub)
+        for step, values in rows:
+            client.log(step, values)
+        assert client.close()
+        assert hub.rows() == rows
+
+
+def test_what_is_nested_has_its_names_joined(opened):
+    round_and_round: dict = {"a": 1.0}
+    round_and_round["again"] = round_and_round
+    with TroubledHub() as hub:
+        client = opened(hub)
+        client.log(1, {"train": {"loss": 1, "by": {"source": 2}}, "lr": 3})
+        client.log(2, {"train": 4})
+        client.log(3, {"train": {"loss": 5}})
+        client.log(4, round_and_round)
+        assert client.close()
+        assert hub.rows()[:3] == [
+            (1, {"train/loss": 1.0, "train/by/source": 2.0, "lr": 3.0}),
+            (2, {"train": 4.0}),
+            (3, {"train/loss": 5.0}),
+        ]
+        assert client.troubles == {"bad_value": 1}
 
 
 def test_a_batch_that_is_too_large_is_halved_until_it_fits(opened):

@@ -1,17 +1,20 @@
 """What is on disk survives the process, whole rows only, each of them sent once."""
 
 import json
+import math
 import resource
 import signal
 import subprocess
 import sys
+from array import array
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmhub.client import Client, flush_leftover
+from llmhub.client import Client, columns, flush_leftover, wire
 from llmhub.client.journal import Batch, Journal
+from llmhub.client.rows import checked
 from tests.client.hub import OK, TroubledHub, first
 
 TRAINER = """
@@ -22,6 +25,21 @@ for step in range(int(sys.argv[3]), 10**9):
     client.log(step, {"a": step})
     print(step, flush=True)
 """
+
+
+def row(journal, step):
+    shape = journal.shape(("a",)) or journal.learn(("a",))
+    return checked(shape.pack(shape.head, step, 1.0, float(step)))
+
+
+def table(journal, steps):
+    shape = journal.shape(("b",)) or journal.learn(("b",))
+    values = [float(step) for step in steps]
+    return columns.records(columns.table(steps, values, {"b": values}), shape)
+
+
+def steps_of(batch):
+    return array("q", wire.columns(batch.parts).steps).tolist()
 
 
 def train_until_killed(hub, folder, start, seen):
@@ -78,13 +96,20 @@ def test_a_journal_that_was_sent_is_not_sent_again(tmp_path):
         assert [body["batch"] for body in hub.requests] == [2]
 
 
-def test_a_torn_last_line_is_passed_over(tmp_path):
-    whole = json.dumps([1, 1.0, {"a": 1.0}]) + "\n"
-    (tmp_path / "rows.jsonl").write_text(whole + whole[:9])
+@pytest.mark.parametrize(("cut", "zeros"), [(1, 0), (8, 0), (39, 0), (0, 40), (16, 24), (32, 8)])
+def test_a_torn_last_record_is_passed_over(tmp_path, cut, zeros):
+    journal = Journal(tmp_path)
+    whole = [row(journal, step) for step in (1, 2, 3)]
+    for record in whole:
+        journal.append(record)
+    journal.close()
+    path = tmp_path / "rows.bin"
+    torn = path.read_bytes()[: -len(whole[0]) + cut]
+    path.write_bytes(torn + bytes(zeros))
     with TroubledHub() as hub:
         with Client(hub.url, 7, "secret", tmp_path) as client:
-            client.log(2, {"a": 2})
-        assert hub.rows() == [(1, {"a": 1.0}), (2, {"a": 2.0})]
+            client.log(4, {"a": 4})
+        assert hub.rows() == [(1, {"a": 1.0}), (2, {"a": 2.0}), (4, {"a": 4.0})]
 
 
 def test_what_a_supervisor_may_not_deliver_is_reported(tmp_path):
@@ -97,7 +122,8 @@ def test_what_a_supervisor_may_not_deliver_is_reported(tmp_path):
 
 def test_a_leftover_is_tried_again_until_the_time_is_over(tmp_path):
     with TroubledHub(first(*[(503, {})] * 3)) as hub:
-        Journal(tmp_path).append(b'[1,1.0,{"a":1.0}]\n')
+        journal = Journal(tmp_path)
+        journal.append(row(journal, 1))
         assert flush_leftover(tmp_path, hub.url, 7, "secret", timeout=20)
         assert len(hub.requests) == 4
 
@@ -115,51 +141,107 @@ def small_disk():
 
 def test_rows_wait_in_memory_while_the_disk_is_full(tmp_path, small_disk):
     journal = Journal(tmp_path)
-    lines = [b'[%d,1.0,{"train/loss":1.0}]\n' % step for step in range(300)]
-    assert all(journal.append(line) for line in lines[:299])
+    records = [row(journal, step) for step in range(300)]
+    assert all(journal.append(record) for record in records[:299])
     assert journal.is_behind()
-    assert (tmp_path / "rows.jsonl").stat().st_size == 4096
+    assert (tmp_path / "rows.bin").stat().st_size == 4096
     small_disk()
-    journal.append(lines[299])
+    journal.append(records[299])
     assert not journal.is_behind()
-    assert (tmp_path / "rows.jsonl").read_bytes() == b"".join(lines)
+    assert (tmp_path / "rows.bin").read_bytes() == b"".join(records)
 
 
 def test_a_full_disk_costs_rows_at_last_but_never_the_training(tmp_path, small_disk, caplog):
     with TroubledHub() as hub:
         client = Client(hub.url, 7, "secret", tmp_path)
-        many = {f"metric/{number}": 1.0 for number in range(500)}
-        for step in range(600):
+        many = {f"m/{number}": 1.0 for number in range(400)}
+        for step in range(2000):
             client.log(step, many)
         small_disk()
         assert client.close()
         troubles = client.troubles
         assert set(troubles) == {"disk_full", "lost_rows"}
-        assert len(hub.rows()) == 600 - troubles["lost_rows"]
+        assert len(hub.rows()) == 2000 - troubles["lost_rows"]
         assert len(caplog.records) == 2
 
 
+class World:
+    """A journal that is written, sent and torn away, and the batches that a hub counts."""
+
+    def __init__(self, folder) -> None:
+        self.folder, self.journal = folder, Journal(folder)
+        self.written = 0
+        self.taken: dict[int, Batch] = {}
+
+    def log(self):
+        self.journal.append(row(self.journal, self.written))
+        self.written += 1
+
+    def log_columns(self):
+        for record in table(self.journal, range(self.written, self.written + 7)):
+            self.journal.append(record)
+        self.written += 7
+
+    def crash(self):
+        self.journal.close()
+        self.journal = Journal(self.folder)
+
+    def split(self):
+        batch = self.journal.next_batch(max_rows=3)
+        if batch and batch.rows > 1 and batch.number not in self.taken:
+            self.journal.split(batch)
+
+    def lose_the_answer(self):
+        if batch := self.journal.next_batch(max_rows=3):
+            self.taken.setdefault(batch.number, batch)
+        return batch
+
+    def send(self):
+        if batch := self.lose_the_answer():
+            self.journal.acknowledge(batch)
+        return batch
+
+    def steps(self):
+        return [step for number in sorted(self.taken) for step in steps_of(self.taken[number])]
+
+
+EVENTS = ["log", "log_columns", "lose_the_answer", "send", "split", "crash"]
+
+
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.sampled_from(["log", "fail", "send", "crash"]), max_size=40))
+@given(st.lists(st.sampled_from(EVENTS), max_size=40))
 def test_whatever_happens_in_whatever_order_every_row_counts_once(tmp_path_factory, events):
-    folder = tmp_path_factory.mktemp("journal")
-    journal, written = Journal(folder), 0
-    taken: dict[int, Batch] = {}
-    for event in [*events, "send", "send"]:
-        if event == "log":
-            journal.append(b'[%d,1.0,{"a":1.0}]\n' % written)
-            written += 1
-        elif event == "crash":
-            journal.close()
-            journal = Journal(folder)
-        elif batch := journal.next_batch(max_rows=3):
-            # The hub has it either way; the answer may be lost.
-            taken.setdefault(batch.number, batch)
-            if event == "send":
-                journal.acknowledge(batch)
-    while batch := journal.next_batch(max_rows=3):
-        taken.setdefault(batch.number, batch)
-        journal.acknowledge(batch)
-    journal.close()
-    steps = [row[0] for number in sorted(taken) for row in taken[number].rows]
-    assert steps == list(range(written))
+    world = World(tmp_path_factory.mktemp("journal"))
+    for event in events:
+        getattr(world, event)()
+    while world.send():
+        pass
+    assert world.steps() == list(range(world.written))
+    assert (world.journal.taken, world.journal.refused) == (world.written, 0)
+    assert world.journal.unsent_points() == 0
+    world.journal.close()
+
+
+def old_line(step):
+    return json.dumps([step, 1.0, {"a": "NaN" if step == 2 else step}]) + "\n"
+
+
+def test_what_an_older_client_left_is_sent_first_and_its_sealed_batch_as_it_was(tmp_path):
+    lines = [old_line(step) for step in range(6)]
+    (tmp_path / "rows.jsonl").write_text("".join(lines) + lines[0][:7])
+    ends = [sum(map(len, lines[:count])) for count in range(7)]
+    (tmp_path / "acked").write_text(f"{4:020d} {0:020d} {ends[1]:020d}\n")
+    (tmp_path / "sealed").write_text(f"{5:020d} {ends[1]:020d} {ends[4]:020d}\n")
+    with TroubledHub() as hub:
+        with Client(hub.url, 7, "secret", tmp_path) as client:
+            client.log(9, {"a": 9})
+        assert [(body["batch"], body["steps"]) for body in hub.requests[:2]] == [
+            (5, [1, 2, 3]),
+            (6, [4, 5]),
+        ]
+        assert math.isnan(hub.requests[0]["series"]["a"][1])
+        assert hub.requests[2]["steps"] == [9]
+        assert hub.requests[2]["batch"] > 10**6
+        hub.requests.clear()
+        assert flush_leftover(tmp_path, hub.url, 7, "secret")
+        assert hub.requests == []

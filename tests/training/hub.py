@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from tests.client.hub import understood
+
 
 @dataclass
 class Hub:
@@ -35,7 +37,7 @@ def hub() -> Iterator[Hub]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            taken.batches.append(json.loads(body))
+            taken.batches.append(understood(body, dict(self.headers)))
             taken.tokens.add(self.headers["Authorization"])
             answer = json.dumps({"rev": len(taken.batches)}).encode()
             self.send_response(200)
