@@ -35,6 +35,8 @@ QUERIES = {
     "mixes/<slug:slug>/": ("version", "recipe", "scale", "tokens"),
     "mixes/<slug:slug>/edit/": ("version",),
     "runs/<int:run_id>/points/": ("since", "epoch", "names"),
+    "metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
+    "api/v1/metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
     "runs/<int:run_id>/log/": ("attempt", "before", "after"),
     "account/login/": ("next",),
     "api/v1/runs": ("state", "limit", "offset"),

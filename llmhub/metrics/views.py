@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -20,7 +20,7 @@ from llmhub.accounts.middleware import enter
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib.batches import MAX_BYTES
 from llmhub.lib.texts import whole
-from llmhub.metrics import body, ingest, logs, query, rate, samples
+from llmhub.metrics import body, ingest, logs, query, rate, samples, window_answer
 from llmhub.metrics.models import Sample
 from llmhub.metrics.wire import BadPoints, TooLarge
 from llmhub.runs.inputs import WRITES
@@ -148,6 +148,20 @@ def run_points(request: HubRequest, run_id: int) -> HttpResponse:
     except query.BadQuery as error:
         return _error(str(error), 400)
     return _json(query.points(run, since, epoch, names))
+
+
+@require_safe
+@login_required
+@never_cache
+def window(request: HubRequest) -> HttpResponse:
+    """One metric of many runs between two steps, as a plot shows it."""
+    try:
+        asked = window_answer.asked(request.GET.dict())
+    except query.BadQuery as error:
+        return _error(str(error), 400, str(error).partition(":")[0])
+    if Run.objects.visible_to(request.user).filter(pk__in=asked.runs).count() < len(asked.runs):
+        raise Http404
+    return window_answer.respond(request, asked)
 
 
 @require_safe

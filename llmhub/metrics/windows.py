@@ -40,6 +40,9 @@ class Curve:
     buckets: Buckets
 
 
+NOTHING = Curve(0, levels.empty())
+
+
 class Asked(NamedTuple):
     """A stretch of an attempt that is a part of the curve of a group."""
 

@@ -112,10 +112,16 @@ def told(steps: Ints) -> list[int | str]:
     return found
 
 
-def _values(present: Bools, values: Floats) -> list[Value]:
+def words(values: Floats) -> list[Value]:
+    """Numbers as JSON can say them."""
     found: list[Value] = values.tolist()
     for row in np.flatnonzero(~np.isfinite(values)):
         found[row] = word(values[row])
+    return found
+
+
+def _values(present: Bools, values: Floats) -> list[Value]:
+    found = words(values)
     for row in np.flatnonzero(~present):
         found[row] = None
     return found
