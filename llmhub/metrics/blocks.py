@@ -15,7 +15,7 @@ from itertools import accumulate
 import numpy as np
 
 from llmhub.metrics import frames
-from llmhub.metrics.codec import Bools, Buffer, Column, Floats, Ints, Packed, Points
+from llmhub.metrics.codec import Bools, Buffer, Column, Floats, Ints, Packed, Points, concatenate
 
 ROWS = 4096
 # With many names a block has fewer rows, so that no piece of work is large.
@@ -48,6 +48,13 @@ def _column(present: Bools, held: Floats) -> Column:
     values = np.zeros(len(present))
     values[present] = held
     return Column(present, values)
+
+
+def joined(parts: Sequence[Points]) -> Points:
+    """Blocks of one attempt in their order: no step is in two of them."""
+    if len(parts) == 1:
+        return parts[0]
+    return concatenate(parts, list(dict.fromkeys(name for part in parts for name in part.series)))
 
 
 def capacity(names: int) -> int:

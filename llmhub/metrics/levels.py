@@ -151,9 +151,20 @@ def coarser(buckets: Buckets, factor: int) -> Buckets:
     return merged(buckets, every(len(buckets), factor))
 
 
+def each(steps: Ints, times: Floats, values: Floats) -> Buckets:
+    """Every point as a bucket of its own."""
+    finite = np.isfinite(values)
+    known = np.where(finite, values, np.nan)
+    count = finite.astype("i8")
+    return Buckets(steps, steps, times, known, steps, known, steps, known, known, count, 1 - count)
+
+
 def concatenate(parts: Sequence[Buckets]) -> Buckets:
+    parts = [part for part in parts if len(part)]
     if not parts:
         return _nothing()
+    if len(parts) == 1:
+        return parts[0]
     return Buckets(
         *(np.concatenate(same) for same in zip(*(part.columns() for part in parts), strict=True))
     )

@@ -80,7 +80,7 @@ def read(
     ]
     held = stored.blocks([span for piece in pieces for span in piece.spans], names)
     unpacked = {
-        attempt: merge.joined([blocks.unpack(data, has) for has, data in rows])
+        attempt: blocks.joined([blocks.unpack(data, has) for has, data in rows])
         for attempt, rows in held.items()
     }
     groups: dict[tuple[int, str], list[Piece]] = defaultdict(list)
@@ -107,10 +107,12 @@ class Piece:
 
     def with_points(self, held: Points | None) -> Piece:
         parts = [_of(part, self.name) for part in (held, self.tail) if part is not None]
-        points = merge.joined([part for part in parts if len(part)])
-        rows = self._is_inside(points.steps) & ~_covers(self.buckets, points.steps)
-        self.steps, self.times = points.steps[rows], points.times[rows]
-        if self.name in points.series:
+        parts = [part for part in parts if len(part)]
+        # Each holds in itself; only what is not folded can replace what is.
+        points = merge.joined(parts) if len(parts) > 1 else parts[0] if parts else None
+        if points is not None:
+            rows = self._is_inside(points.steps) & ~_covers(self.buckets, points.steps)
+            self.steps, self.times = points.steps[rows], points.times[rows]
             self.values = points.series[self.name].values[rows]
         return self
 
@@ -134,7 +136,9 @@ def _piece(part: Asked, name: str, found: Part | None, tail: Points | None) -> P
         buckets, level, spans = levels.empty(), 0, [span]
     else:
         stands = _stands(found.buckets, span, tail)
-        level, buckets = found.level, found.buckets.take(stands)
+        level, buckets = found.level, found.buckets
+        if not stands.all():
+            buckets = buckets.take(stands)
         spans = list(_stretches(found.buckets, ~stands, span))
         after = span.low if part.levelled_step is None else part.levelled_step + 1
         spans.append(Span(span.attempt, max(span.low, after), span.high))
@@ -190,12 +194,13 @@ def _curve(pieces: Sequence[Piece], px: int) -> Curve:
 
 def _bucketed(piece: Piece, size: int) -> Buckets:
     """The buckets that stand and those of the points between them, which reach over none."""
-    points = levels.of_points(
-        piece.steps, piece.times, piece.values, _starts(piece.buckets, piece.steps, size)
-    )
-    if not len(piece.buckets):
-        return points
-    both = levels.concatenate([piece.buckets, points])
+    points = (piece.steps, piece.times, piece.values)
+    if size == 1:
+        return levels.each(*points)
+    made = levels.of_points(*points, _starts(piece.buckets, piece.steps, size))
+    both = levels.concatenate([piece.buckets, made])
+    if (np.diff(both.first_steps) > 0).all():
+        return both
     return both.take(np.argsort(both.first_steps, kind="stable"))
 
 
