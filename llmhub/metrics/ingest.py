@@ -19,7 +19,7 @@ from llmhub.runs.models import Attempt
 # replaced attempt are still what it measured: they fill the steps that no newer attempt has.
 GRACE = timedelta(days=1)
 MAX_NUMBER = 2**62
-# A larger batch is packed at once: it costs less to compress than to write.
+# A larger batch is packed at once: 3 to 7 of its 8 bytes a value are written.
 PACKED_BYTES = 64 * 1024
 
 
