@@ -203,6 +203,10 @@ CHANNEL_LAYERS = {
     }
 }
 
+# Of one attempt: beyond it the hub answers 429, and the client sends later.
+POINTS_PER_SECOND = env_int("POINTS_PER_SECOND", 5_000_000)
+POINTS_BURST = env_int("POINTS_BURST", 50_000_000)
+
 # A task launches and returns; the message is an id. See docs/decisions/ for each setting.
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

@@ -154,6 +154,7 @@ URLS: dict[str, Rule] = {
     "runs/<int:run_id>/log/": page(of="run"),
     "runs/<int:run_id>/log/search/": page(of="run"),
     "runs/<int:run_id>/files/<int:file_id>/": page("run file"),
+    "metrics/window/": page(),
     "workers/": page(),
     "predictions/": page(),
     "health": public("GET", "HEAD"),
@@ -192,6 +193,7 @@ URLS: dict[str, Rule] = {
     "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/continue": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/metrics": api("run", GET=READ),
+    "api/v1/metrics/window/": api(GET=READ),
 }
 
 # Route -> the topics that a person of project Atlas may watch there, by object.

@@ -38,6 +38,8 @@ QUERIES = {
     "runs/<int:run_id>/points/": ("since", "epoch", "names"),
     "runs/<int:run_id>/log/": ("attempt", "before", "after", "around"),
     "runs/<int:run_id>/log/search/": ("attempt", "before", "q"),
+    "metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
+    "api/v1/metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
     "account/login/": ("next",),
     "api/v1/runs": ("state", "limit", "offset"),
     "api/v1/runs/<int:run_id>/metrics": ("names",),

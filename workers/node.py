@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
+from llmhub.metrics import fold
 from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.models import Worker
 from workers import devices, jobs, launcher
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5
 ADOPT_SECONDS = 10
 CLAIM_SECONDS = 5
+FOLD_SECONDS = 30
 # After this time a GPU that came or went is noticed.
 LOOK_SECONDS = 60
 
@@ -83,6 +85,7 @@ class Agent(threading.Thread):
             Chore(launcher.adopt_orphans, every=ADOPT_SECONDS),
             Chore(claim_runs, every=CLAIM_SECONDS),
             Chore(jobs.fill_slots, every=CLAIM_SECONDS),
+            Chore(fold.remind, every=FOLD_SECONDS),
         ]
         tend_until(self._over, chores)
 

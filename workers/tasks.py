@@ -7,6 +7,7 @@ from typing import Any
 from celery.signals import worker_init, worker_shutting_down
 
 from llmhub.celery import app
+from llmhub.metrics import fold as folding
 from workers import jobs, node, probing
 
 
@@ -26,6 +27,12 @@ def run_jobs() -> None:
 def probe(probe_id: int) -> None:
     """Measures in a fresh process what a spec needs in memory."""
     probing.measure(probe_id)
+
+
+@app.task(name="workers.tasks.fold")
+def fold(run_id: int) -> None:
+    """Turns a run's newest points into blocks. Twice is as good as once."""
+    folding.fold(run_id)
 
 
 @worker_init.connect

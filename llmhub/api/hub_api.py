@@ -42,12 +42,23 @@ POINTS = {
                             "series": {"type": "object", "additionalProperties": COLUMN},
                         },
                     }
-                }
+                },
+                "application/msgpack": {
+                    "schema": {
+                        "description": "The same with `rows`, and columns as raw little-endian "
+                        "numbers: int64 steps, float64 times and values; where some rows lack a "
+                        "metric, a bit a row stands before its values. "
+                        "Content-Encoding: gzip or zstd, for JSON as well.",
+                    }
+                },
             },
         },
         "responses": {
             "200": {"description": "Accepted; `rev` is the run's live cursor."},
-            "400": {"description": "Refused; `error` names the field."},
+            "400": {"description": "It cannot be read; `error` says why."},
+            "413": {"description": "Too large: send it in smaller batches."},
+            "422": {"description": "Refused; `field` and `error` name what is wrong."},
+            "429": {"description": "Too many points a second: go on after Retry-After."},
             "401": {"description": "No token, or an unknown one."},
             "409": {"description": "Another attempt speaks for the run now: stop sending."},
         },

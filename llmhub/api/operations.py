@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from ninja import HeaderEx, P, QueryEx, Router, Status
@@ -28,7 +28,7 @@ from llmhub.api.schemas import (
 )
 from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.lib.texts import is_slug, whole
-from llmhub.metrics import query
+from llmhub.metrics import query, window_answer
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.runs import checkpoints, pipelines, services
 from llmhub.runs import launch as launching
@@ -278,3 +278,37 @@ def get_metrics(
         return query.points(run, names=query.names_in(names))
     except query.BadQuery as error:
         raise HttpError(422, str(error)) from error
+
+
+@router.get(
+    "/metrics/window/",
+    auth=READ,
+    openapi_extra={
+        "responses": {
+            200: {
+                "description": "One metric of many runs between two steps: every point or, where "
+                "there are more than 4 × px, buckets with their extremes. Columns are raw "
+                "little-endian numbers in msgpack, lists with Accept: application/json.",
+                "content": {"application/msgpack": {}, "application/json": {}},
+            }
+        }
+    },
+)
+def get_window(
+    request: HttpRequest,
+    runs: QueryEx[str, P(description="Numbers of at most 200 runs, separated by commas.")],
+    name: str,
+    px: str = "",
+    x: QueryEx[str, P(description="Another metric, for the x-axis.")] = "",
+    attempts: QueryEx[str, P(description="“all”: a curve for each attempt.")] = "",
+    start: QueryEx[str, P(alias="from", description="The first step.")] = "",
+    end: QueryEx[str, P(alias="to", description="The last step.")] = "",
+) -> HttpResponse:
+    asked_for = {"runs": runs, "name": name, "px": px, "x": x, "attempts": attempts}
+    try:
+        asked = window_answer.asked(asked_for | {"from": start, "to": end})
+    except query.BadQuery as error:
+        raise HttpError(422, str(error)) from error
+    if runs_of(request).filter(pk__in=asked.runs).count() < len(asked.runs):
+        raise HttpError(404, _("There is no such run in this project."))
+    return window_answer.respond(request, asked)

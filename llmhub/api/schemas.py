@@ -164,7 +164,7 @@ class RunsOut(Schema):
 
 
 class ColumnsOut(Schema):
-    steps: list[int]
+    steps: list[int | str] = Field(description="As text where larger than 2**53.")
     times: list[float] = Field(description="Seconds since 1970-01-01 UTC.")
     series: dict[str, list[float | str | None]] = Field(
         description='One value per step; null where absent; "NaN", "Infinity", "-Infinity" as text.'

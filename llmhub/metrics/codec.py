@@ -32,6 +32,14 @@ class Column(NamedTuple):
     values: Floats
 
 
+class Packed(NamedTuple):
+    """Bytes of a batch or a block; `ends`: where steps and times end, then each column."""
+
+    names: list[str]
+    ends: list[int]
+    data: bytes
+
+
 @dataclass(frozen=True)
 class Points:
     """Rows in the order in which they were logged."""
@@ -61,6 +69,13 @@ def encode(points: Points) -> bytes:
         plain = np.where(np.isnan(values), np.nan, values)
         parts += [np.packbits(present).tobytes(), np.where(present, plain, 0.0).tobytes()]
     return b"".join(parts)
+
+
+def packed(points: Points) -> Packed:
+    rows, names = len(points), list(points.series)
+    column = -(-rows // 8) + 8 * rows
+    ends = [16 * rows + column * place for place in range(len(names) + 1)]
+    return Packed(names, ends, encode(points))
 
 
 def decode(data: bytes, rows: int, names: Sequence[str]) -> Points:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmhub.metrics import codec
+from llmhub.metrics import blocks, codec
 from llmhub.metrics.codec import Bools, Buffer, Column, Ints, Points
 
 
@@ -24,6 +24,7 @@ class Stored(NamedTuple):
     rows: int
     names: list[str]
     data: Buffer
+    is_packed: bool = False
 
 
 def end_of(attempt: int, first_steps: Mapping[str, int]) -> int | None:
@@ -47,17 +48,28 @@ def merged(
 ) -> Points:
     """What holds of the batches, in the order of the steps. Every row is one that was logged."""
     parts: list[Points] = []
-    found: dict[str, None] = {}
-    for (attempt, rows, has), alike in groupby(batches, _layout):
-        wanted = [name for name in has if names is None or name in names]
-        found.update(dict.fromkeys(wanted))
-        part = codec.decode_alike([batch.data for batch in alike], rows, has, wanted)
-        parts.append(holding(part, end_of(attempt, first_steps)))
+    for layout, alike in groupby(batches, _layout):
+        wanted = [name for name in layout.names if names is None or name in names]
+        end = end_of(layout.attempt, first_steps)
+        parts += [holding(part, end) for part in _decoded(layout, list(alike), wanted)]
+    return joined(parts)
+
+
+def joined(parts: Sequence[Points]) -> Points:
+    """What holds of parts that came one after another."""
+    found = dict.fromkeys(name for part in parts for name in part.series)
     return latest(codec.concatenate(parts, list(found)))
 
 
-def _layout(batch: Stored) -> tuple[int, int, list[str]]:
-    return batch.attempt, batch.rows, batch.names
+def _layout(batch: Stored) -> Stored:
+    return batch._replace(data=b"")
+
+
+def _decoded(layout: Stored, batches: list[Stored], wanted: Sequence[str]) -> Iterable[Points]:
+    if layout.is_packed:
+        return [blocks.unpack(batch.data, batch.names) for batch in batches]
+    blobs = [batch.data for batch in batches]
+    return [codec.decode_alike(blobs, layout.rows, layout.names, wanted)]
 
 
 def latest(points: Points) -> Points:

@@ -19,6 +19,9 @@ class Stream(models.Model):
     rev = models.BigIntegerField(default=0)
     # {attempt number: the lowest step it reported}; from there on it replaces older attempts.
     first_steps = models.JSONField(default=dict)
+    # Batches up to this revision lie in blocks; those after it, with so many rows, do not yet.
+    folded_rev = models.BigIntegerField(default=0)
+    unfolded_rows = models.BigIntegerField(default=0)
 
 
 class Batch(models.Model):
@@ -32,9 +35,12 @@ class Batch(models.Model):
     last_step = models.BigIntegerField()
     rows = models.PositiveIntegerField()
     names = ArrayField(models.CharField(max_length=200))
-    # steps (int64), times (float64), then a column (float64) with its presence bits for each
-    # name; the layout is said once, in metrics/codec.py.
+    # Steps and times, then a column for each name: as in metrics/codec.py or, where it is large,
+    # packed like a block.
     data = models.BinaryField()
+    is_packed = models.BooleanField(default=False)
+    # Where in `data` the steps and times end, then each column.
+    ends = ArrayField(models.PositiveIntegerField(), default=list)
     received_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -44,6 +50,63 @@ class Batch(models.Model):
             # Catching up from a cursor reads a run's batches in this order.
             models.UniqueConstraint(fields=["run", "rev"], name="one_batch_per_rev"),
         ]
+
+
+class Block(models.Model):
+    """Some thousand rows of one attempt in the order of their steps, made of folded batches.
+
+    Blocks of an attempt do not overlap: no step is in two of them, and the later row of a step has
+    already replaced the earlier one. See metrics/blocks.py.
+    """
+
+    attempt = models.ForeignKey("runs.Attempt", on_delete=models.CASCADE, related_name="blocks")
+    first_step = models.BigIntegerField()
+    last_step = models.BigIntegerField()
+    rows = models.PositiveIntegerField()
+    # Its place among the attempt's; null until its buckets are in the levels.
+    number = models.PositiveIntegerField(null=True)
+    names = ArrayField(models.CharField(max_length=200))
+    ends = ArrayField(models.PositiveIntegerField())
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["attempt", "first_step"], name="one_block_per_step")
+        ]
+
+
+class Level(models.Model):
+    """Up to some thousand buckets of one metric of an attempt; see metrics/levels.py."""
+
+    attempt = models.ForeignKey("runs.Attempt", on_delete=models.CASCADE, related_name="levels")
+    name = models.CharField(max_length=200)
+    level = models.PositiveSmallIntegerField()
+    # Which blocks it is of: the first one's number divided by how many there are in a row.
+    part = models.PositiveIntegerField()
+    first_step = models.BigIntegerField()
+    last_step = models.BigIntegerField()
+    buckets = models.PositiveIntegerField()
+    points = models.BigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["attempt", "name", "level", "part"], name="one_level_part"
+            )
+        ]
+
+
+class Folded(models.Model):
+    """What is known of an attempt's batches that were folded and are gone."""
+
+    attempt = models.OneToOneField(
+        "runs.Attempt", primary_key=True, on_delete=models.CASCADE, related_name="folded"
+    )
+    # Ranges of their numbers, [first, last], in order: sent again, they count no more.
+    numbers = models.JSONField(default=list)
+    # Blocks up to this step have their buckets in the levels.
+    levelled_step = models.BigIntegerField(null=True)
 
 
 class Series(models.Model):

@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NotRequired, TypedDict
 
+import numpy as np
+from django.db.models import Sum
+
 from llmhub.lib import metric_names
 from llmhub.lib.batches import MAX_NAMES
-from llmhub.metrics import merge, thin, wire
-from llmhub.metrics.codec import Points
-from llmhub.metrics.merge import Stored
-from llmhub.metrics.models import Batch, Series, Stream
+from llmhub.metrics import blocks, merge, stored, thin, windows, wire
+from llmhub.metrics.codec import Column, Floats, Points
+from llmhub.metrics.models import Block, Series, Stream
+from llmhub.metrics.windows import Curve, Window
 from llmhub.metrics.wire import Columns
 from llmhub.runs.models import Run
 
@@ -25,6 +28,10 @@ class Snapshot(TypedDict):
     columns: Columns
     # Points were left out of long curves, but no extreme one.
     thinned: NotRequired[bool]
+
+
+# A page that asks for more of what is folded is given buckets' landmarks in place of rows.
+MAX_VALUES = 5_000_000
 
 
 class BadQuery(ValueError):
@@ -46,10 +53,18 @@ def points(
     names: Sequence[str] | None = None,
 ) -> Snapshot:
     """What is new after the cursor (`since`, `epoch`), or everything where the cursor is void."""
+    with stored.snapshot():
+        return _points(run, since, epoch, names)
+
+
+def _points(
+    run: Run, since: int | None, epoch: int | None, names: Sequence[str] | None
+) -> Snapshot:
     stream = Stream.objects.filter(pk=run.pk).first() or Stream(run=run)
-    reset = since is None or epoch != stream.epoch or not 0 <= since <= stream.rev
+    # What was folded is told no more batch by batch.
+    reset = since is None or epoch != stream.epoch or not stream.folded_rev <= since <= stream.rev
     start = 0 if reset or since is None else since
-    found, is_thinned = thin.thinned(merged(stream, start, names))
+    found, is_thinned = _thinned(stream, start, names)
     answer: Snapshot = {
         "run": run.pk,
         "epoch": stream.epoch,
@@ -62,14 +77,59 @@ def points(
     return answer
 
 
+def _thinned(stream: Stream, since: int, names: Sequence[str] | None) -> tuple[Points, bool]:
+    if not since and stream.folded_rev and _folded_values(stream, names) > MAX_VALUES:
+        return _from_levels(stream, names), True
+    return thin.thinned(merged(stream, since, names))
+
+
+def _folded_values(stream: Stream, names: Sequence[str] | None) -> int:
+    rows = Block.objects.filter(attempt__run_id=stream.pk).aggregate(sum=Sum("rows"))["sum"] or 0
+    own = Series.objects.filter(run_id=stream.pk)
+    return int(rows * (len(names) if names is not None else own.count()))
+
+
 def merged(stream: Stream, since: int = 0, names: Sequence[str] | None = None) -> Points:
-    """What holds of the batches after `since`, up to the revision of this stream."""
-    batches = Batch.objects.filter(run_id=stream.pk, rev__gt=since, rev__lte=stream.rev)
-    if names is not None:
-        batches = batches.filter(names__overlap=list(names))
-    rows = batches.order_by("rev").values_list("attempt__number", "rows", "names", "data")
-    stored = (Stored(*row) for row in rows.iterator(chunk_size=2000))
-    return merge.merged(stored, stream.first_steps, names)
+    """What holds of the batches after `since`, of all where it is 0."""
+    parts: list[Points] = []
+    sources = stored.sources([stream.pk])
+    if not since and stream.folded_rev:
+        spans = [part.span for part in windows.asked(sources, Window())]
+        held = stored.blocks(spans, names)
+        parts = [
+            merge.holding(blocks.unpack(data, has), span.high + 1)
+            for span in spans
+            for has, data in held.get(span.attempt, [])
+        ]
+    for batches in stored.batches([stream.pk], names, since).values():
+        parts.append(merge.merged(batches, stream.first_steps, names))
+    return merge.joined(parts)
+
+
+def _from_levels(stream: Stream, names: Sequence[str] | None) -> Points:
+    """Of long curves the extreme and the last points of each bucket, at about their times."""
+    if names is None:
+        names = list(Series.objects.filter(run_id=stream.pk).values_list("name", flat=True))
+    px = max(10, min(thin.MAX_ROWS, thin.MAX_VALUES // max(1, len(names))) // 12)
+    curves = windows.read(stored.sources([stream.pk]), names, Window(px=px))
+    return merge.joined([_landmarks(name, curve) for (_, name), curve in curves.items()])
+
+
+def _landmarks(name: str, curve: Curve) -> Points:
+    buckets = curve.buckets
+    if not curve.level:
+        return Points(buckets.first_steps, buckets.times, {name: _column(buckets.last)})
+    rows = np.flatnonzero(buckets.count)
+    found = buckets.take(rows)
+    steps = np.concatenate([found.min_steps, found.max_steps, found.last_steps])
+    values = np.concatenate([found.min, found.max, found.last])
+    times = np.interp(steps, buckets.last_steps, buckets.times)
+    order = np.argsort(steps, kind="stable")
+    return Points(steps[order], times[order], {name: _column(values[order])})
+
+
+def _column(values: Floats) -> Column:
+    return Column(np.ones(len(values), bool), values)
 
 
 def series(

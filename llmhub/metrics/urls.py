@@ -5,6 +5,7 @@ from llmhub.metrics.consumers import LiveConsumer
 
 urlpatterns = [
     path("runs/<int:run_id>/points/", views.run_points, name="run_points"),
+    path("metrics/window/", views.window, name="metrics_window"),
     path("runs/<int:run_id>/log/", views.run_log, name="run_log"),
     path("runs/<int:run_id>/log/search/", views.search_log, name="search_log"),
     path("runs/<int:run_id>/samples/", views.run_samples, name="run_samples"),

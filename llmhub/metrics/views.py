@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -18,28 +18,23 @@ from django.views.decorators.http import require_POST, require_safe
 from llmhub.accounts import access
 from llmhub.accounts.middleware import enter
 from llmhub.accounts.requests import HubRequest
+from llmhub.lib.batches import MAX_BYTES
 from llmhub.lib.texts import whole
-from llmhub.metrics import ingest, log_search, logs, query, samples
+from llmhub.metrics import body, ingest, log_search, logs, query, rate, samples, window_answer
 from llmhub.metrics.models import Sample
-from llmhub.metrics.wire import Value
+from llmhub.metrics.wire import BadPoints, TooLarge
 from llmhub.runs import external
 from llmhub.runs.inputs import WRITES
 from llmhub.runs.live import run_topic
 from llmhub.runs.machine_api import authenticate, stale, unauthorized
 from llmhub.runs.models import Attempt, Run
 
+# Of pieces of the log and of samples; points have their own bounds.
 MAX_BODY_BYTES = 4 * 1024 * 1024
 # Larger than any step, offset or revision, and small enough for PostgreSQL.
 MAX_NUMBER = 2**62
 
 Whole = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
-
-
-class PointsBody(msgspec.Struct, forbid_unknown_fields=True):
-    batch: int
-    steps: list[int]
-    times: list[float]
-    series: dict[str, list[Value]]
 
 
 class LogBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,8 +54,8 @@ class SamplesBody(msgspec.Struct, forbid_unknown_fields=True):
     samples: Annotated[list[SampleBody], msgspec.Meta(max_length=200)]
 
 
-def _error(message: str, status: int) -> JsonResponse:
-    return JsonResponse({"error": message}, status=status)
+def _error(message: str, status: int, field: str = "") -> JsonResponse:
+    return JsonResponse({"error": message, "field": field}, status=status)
 
 
 def _json(answer: object) -> HttpResponse:
@@ -75,7 +70,7 @@ def add_points(request: HttpRequest, run_id: int) -> JsonResponse:
     if attempt is None or attempt.run_id != run_id:
         return unauthorized()
     external.hear(attempt)
-    return _taken(request, partial(_add_points, attempt))
+    return _taken(request, partial(_add_points, attempt, request), MAX_BYTES)
 
 
 @csrf_exempt
@@ -98,38 +93,53 @@ def add_samples(request: HttpRequest, attempt_id: int) -> JsonResponse:
     return _taken(request, partial(_add_samples, attempt))
 
 
-def _taken(request: HttpRequest, take: Callable[[bytes], JsonResponse]) -> JsonResponse:
+def _taken(
+    request: HttpRequest,
+    take: Callable[[bytes], JsonResponse],
+    most: int = MAX_BODY_BYTES,
+) -> JsonResponse:
     """The answer of `take` to the request's body, or what is wrong with it."""
-    raw = request.read(MAX_BODY_BYTES + 1)
-    if len(raw) > MAX_BODY_BYTES:
-        return _error(f"more than {MAX_BODY_BYTES} bytes", 413)
+    raw = request.read(most + 1)
+    if len(raw) > most:
+        return _error(f"body: more than {most} bytes", 413, "body")
     try:
         return take(raw)
     except ingest.Stale:
         return stale()
+    except TooLarge as error:
+        return _error(str(error), 413, error.field)
+    except BadPoints as error:
+        return _error(str(error), 422, error.field)
+    except body.Malformed as error:
+        return _error(str(error), 400, error.field)
     except (ValueError, RecursionError) as error:
-        # Malformed JSON, a field of another type, or BadPoints.
+        # Malformed JSON, or a field of another type.
         return _error(str(error), 400)
 
 
-def _add_points(attempt: Attempt, raw: bytes) -> JsonResponse:
-    body = msgspec.json.decode(raw, type=PointsBody)
-    accepted = ingest.append(attempt, body.batch, body.steps, body.times, body.series)
-    external.advance(attempt, max(body.steps))
+def _add_points(attempt: Attempt, request: HttpRequest, raw: bytes) -> JsonResponse:
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    number, points = body.read(raw, request.content_type or "", encoding)
+    if wait := rate.wait_seconds(attempt.pk, len(points) * len(points.series)):
+        answer = _error("too many points a second", 429)
+        answer["Retry-After"] = str(wait)
+        return answer
+    accepted = ingest.add(attempt, number, points)
+    external.advance(attempt, int(points.steps.max()))
     return JsonResponse({"rev": accepted.rev})
 
 
 def _add_log(attempt: Attempt, raw: bytes) -> JsonResponse:
     # Unlike msgspec, json lets through what a text may hold and UTF-8 may not.
-    body = msgspec.convert(json.loads(raw), type=LogBody)
+    piece = msgspec.convert(json.loads(raw), type=LogBody)
     ingest.require_open(attempt)
-    end = logs.append(attempt, body.offset, body.text)
+    end = logs.append(attempt, piece.offset, piece.text)
     return JsonResponse({"end": end})
 
 
 def _add_samples(attempt: Attempt, raw: bytes) -> JsonResponse:
-    body = msgspec.convert(json.loads(raw), type=SamplesBody)
-    told = [Sample(**msgspec.structs.asdict(one)) for one in body.samples]
+    found = msgspec.convert(json.loads(raw), type=SamplesBody)
+    told = [Sample(**msgspec.structs.asdict(one)) for one in found.samples]
     return JsonResponse({}) if samples.record(attempt, told) else stale()
 
 
@@ -144,6 +154,20 @@ def run_points(request: HubRequest, run_id: int) -> HttpResponse:
     except query.BadQuery as error:
         return _error(str(error), 400)
     return _json(query.points(run, since, epoch, names))
+
+
+@require_safe
+@login_required
+@never_cache
+def window(request: HubRequest) -> HttpResponse:
+    """One metric of many runs between two steps, as a plot shows it."""
+    try:
+        asked = window_answer.asked(request.GET.dict())
+    except query.BadQuery as error:
+        return _error(str(error), 400, str(error).partition(":")[0])
+    if Run.objects.visible_to(request.user).filter(pk__in=asked.runs).count() < len(asked.runs):
+        raise Http404
+    return window_answer.respond(request, asked)
 
 
 @require_safe

@@ -7,21 +7,27 @@ not have the metric.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmhub.lib import metric_names
-from llmhub.lib.batches import MAX_NAMES, MAX_ROWS, MAX_STEP, MAX_TIME
-from llmhub.metrics.codec import Bools, Column, Floats, Points
+from llmhub.lib.batches import (
+    MAX_NAMES,
+    MAX_ROWS,
+    MAX_SAFE_STEP,
+    MAX_STEP,
+    MAX_TIME,
+    MAX_VALUES,
+)
+from llmhub.metrics.codec import Bools, Column, Floats, Ints, Points
 
 Value = float | None | Literal["NaN", "Infinity", "-Infinity"]
 
 
 class Columns(TypedDict):
-    steps: list[int]
+    steps: list[int | str]
     times: list[float]
     series: dict[str, list[Value]]
 
@@ -29,44 +35,55 @@ class Columns(TypedDict):
 class BadPoints(ValueError):
     """What is wrong with a batch, in words that begin with the field."""
 
+    @property
+    def field(self) -> str:
+        return str(self).partition(":")[0]
+
+
+class TooLarge(BadPoints):
+    """Right in itself; in smaller batches it will be taken."""
+
 
 def read(
     steps: Sequence[int], times: Sequence[float], series: Mapping[str, Sequence[Value]]
 ) -> Points:
     """The checked points of a batch; raises BadPoints."""
-    _check_shape(steps, times, series)
-    return Points(
-        _steps(steps), _times(times), {name: _column(name, series[name]) for name in series}
-    )
-
-
-def _check_shape(
-    steps: Sequence[int], times: Sequence[float], series: Mapping[str, Sequence[Value]]
-) -> None:
-    if not 1 <= len(steps) <= MAX_ROWS:
-        raise BadPoints(f"steps: a batch has 1 to {MAX_ROWS} rows, not {len(steps)}")
+    check_size(len(steps), series)
     if len(times) != len(steps):
         raise BadPoints(f"times: {len(times)} values beside {len(steps)} steps")
-    if not 1 <= len(series) <= MAX_NAMES:
-        raise BadPoints(f"series: a batch has 1 to {MAX_NAMES} names, not {len(series)}")
     for name, values in series.items():
-        if not metric_names.is_valid(name):
-            raise BadPoints(f"series: {name[:250]!r} is not a metric's name")
         if len(values) != len(steps):
             raise BadPoints(f"series.{name}: {len(values)} values beside {len(steps)} steps")
+    if max(steps) > MAX_STEP:
+        raise BadPoints(BAD_STEPS)
+    columns = {name: _column(name, series[name]) for name in series}
+    return checked(Points(np.array(steps, np.int64), np.array(times, np.float64), columns))
 
 
-def _steps(steps: Sequence[int]) -> NDArray[np.int64]:
-    if min(steps) < 0 or max(steps) > MAX_STEP:
-        raise BadPoints(f"steps: each is from 0 to {MAX_STEP}")
-    return np.array(steps, np.int64)
+BAD_STEPS = f"steps: each is from 0 to {MAX_STEP}"
 
 
-def _times(times: Sequence[float]) -> Floats:
-    found = np.array(times, np.float64)
-    if not ((found >= 0) & (found < MAX_TIME)).all():
+def check_size(rows: int, names: Collection[str]) -> None:
+    """How many rows, and which names; said before anything is made of them."""
+    if rows > MAX_ROWS:
+        raise TooLarge(f"steps: a batch has 1 to {MAX_ROWS} rows, not {rows}")
+    if rows < 1:
+        raise BadPoints(f"steps: a batch has 1 to {MAX_ROWS} rows, not {rows}")
+    if not 1 <= len(names) <= MAX_NAMES:
+        raise BadPoints(f"series: a batch has 1 to {MAX_NAMES} names, not {len(names)}")
+    if rows * len(names) > MAX_VALUES:
+        raise TooLarge(f"series: more than {MAX_VALUES} values")
+    for name in names:
+        if not metric_names.is_valid(name):
+            raise BadPoints(f"series: {name[:250]!r} is not a metric's name")
+
+
+def checked(points: Points) -> Points:
+    if points.steps.min() < 0:
+        raise BadPoints(BAD_STEPS)
+    if not ((points.times >= 0) & (points.times < MAX_TIME)).all():
         raise BadPoints("times: each is in seconds since 1970")
-    return found
+    return points
 
 
 def _column(name: str, values: Sequence[Value]) -> Column:
@@ -84,13 +101,27 @@ def _column(name: str, values: Sequence[Value]) -> Column:
 
 def write(points: Points) -> Columns:
     series = {name: _values(*column) for name, column in points.series.items()}
-    return {"steps": points.steps.tolist(), "times": points.times.tolist(), "series": series}
+    return {"steps": told(points.steps), "times": points.times.tolist(), "series": series}
 
 
-def _values(present: Bools, values: Floats) -> list[Value]:
+def told(steps: Ints) -> list[int | str]:
+    """Steps as JavaScript reads them right."""
+    found: list[int | str] = steps.tolist()
+    for row in np.flatnonzero(steps > MAX_SAFE_STEP):
+        found[row] = str(found[row])
+    return found
+
+
+def words(values: Floats) -> list[Value]:
+    """Numbers as JSON can say them."""
     found: list[Value] = values.tolist()
     for row in np.flatnonzero(~np.isfinite(values)):
         found[row] = word(values[row])
+    return found
+
+
+def _values(present: Bools, values: Floats) -> list[Value]:
+    found = words(values)
     for row in np.flatnonzero(~present):
         found[row] = None
     return found

@@ -58,12 +58,13 @@ def steps_of_epochs(spec: Spec, run: Run) -> int:
     """As the trainer of the run has counted them; 0 where it ended before they did, or where more
     than the optimizer differs, for then they may be others."""
     given = specs.parse(run.config).training
-    ended_earlier = given.max_steps is not None and given.max_steps <= run.total_steps
+    total = run.total_steps or 0
+    ended_earlier = given.max_steps is not None and given.max_steps <= total
     if "epochs" not in type(given).model_fields or ended_earlier:
         return 0
     counted = type(given).model_fields.keys() - specs.Optimizer.model_fields.keys() - {"max_steps"}
     same = all(getattr(given, name) == getattr(spec.training, name, None) for name in counted)
-    return run.total_steps or 0 if same else 0
+    return total if same else 0
 
 
 def as_many_again(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -355,6 +355,7 @@ def test_the_description_lists_every_operation():
         "/api/v1/runs/{run_id}/stop",
         "/api/v1/runs/{run_id}/continue",
         "/api/v1/runs/{run_id}/metrics",
+        "/api/v1/metrics/window/",
         "/api/v1/runs/{run_id}/points",
     }
 

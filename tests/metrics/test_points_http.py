@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 
 from llmhub.accounts.models import Role
-from llmhub.lib.batches import MAX_ROWS
-from llmhub.metrics import thin, views
+from llmhub.lib.batches import MAX_JSON_BYTES
+from llmhub.metrics import thin
 from llmhub.metrics.models import Batch
 from tests.factories import join, make_attempt, make_project, make_run, make_user
 
@@ -83,8 +83,6 @@ def test_a_token_is_worth_only_its_own_run(post, project):
         (BODY | {"steps": [1.5]}, "$.steps[0]"),
         (BODY | {"times": [None]}, "$.times[0]"),
         (BODY | {"series": {"a": [True]}}, "$.series"),
-        (BODY | {"series": {"a": [1, 2]}}, "series.a: 2 values beside 1 steps"),
-        (BODY | {"batch": -1}, "batch"),
         (BODY | {"more": 1}, "more"),
     ],
 )
@@ -95,7 +93,7 @@ def test_what_is_wrong_with_a_body_is_said(post, body, reason):
 
 
 def test_a_body_that_is_too_large_is_not_read(post):
-    answer = post(b"[" + b" " * views.MAX_BODY_BYTES)
+    answer = post(b"[" + b" " * MAX_JSON_BYTES)
     assert answer.status_code == 413
 
 
@@ -130,7 +128,7 @@ def test_nobody_reads_without_signing_in(client, run):
 
 
 def test_a_long_curve_is_thinned_and_says_so(viewer, run, post):
-    rows = MAX_ROWS
+    rows = 10_000
     for batch in range(3):
         losses = [2.0 + row % 7 for row in range(rows)]
         losses[777 + batch] = 50.0 + batch
