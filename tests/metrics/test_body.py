@@ -96,7 +96,8 @@ def test_a_bomb_is_not_unpacked(post, pack):
     assert not Batch.objects.exists()
 
 
-CUT = gzip.compress(msgspec.msgpack.encode(message()))[:-9]
+# Two processes that collect the tests name them alike: without the time of the moment.
+CUT = gzip.compress(msgspec.msgpack.encode(message()), mtime=0)[:-9]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ CUT = gzip.compress(msgspec.msgpack.encode(message()))[:-9]
         (b"no gzip", {"Content-Encoding": "gzip"}),
         (b"no zstd", {"Content-Encoding": "zstd"}),
         (CUT, {"Content-Encoding": "gzip"}),
-        (gzip.compress(b"\x80") * 2, {"Content-Encoding": "gzip"}),
+        (gzip.compress(b"\x80", mtime=0) * 2, {"Content-Encoding": "gzip"}),
         (b"\x80", {"Content-Encoding": "br"}),
         (message(steps=[1, 2, 3]), {}),
         (message(more=1), {}),
