@@ -143,11 +143,16 @@ def _of_process(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """What waits for the garbage collector counts, whenever that comes by."""
+    """What waits for the garbage collector counts, whenever that comes by.
+
+    And it is never collected: torch 2.13 crashes where cycles of fake tensors are taken apart. A
+    probe has a process of its own, which ends soon.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
