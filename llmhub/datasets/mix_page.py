@@ -140,4 +140,4 @@ def template_parts(recipe: Recipe) -> list[MixPart]:
 
 def latest_spec(recipe: Recipe) -> specs.Spec:
     """From a row of `with_latest()`."""
-    return specs.parse(recipe.latest_spec)  # type: ignore[attr-defined]
+    return specs.stored(recipe.latest_spec)  # type: ignore[attr-defined]

@@ -109,4 +109,4 @@ class RecipeVersion(models.Model):
         return f"{self.recipe} v{self.number}"
 
     def typed(self) -> specs.Spec:
-        return specs.parse(self.spec)
+        return specs.stored(self.spec)

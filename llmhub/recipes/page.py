@@ -26,7 +26,7 @@ class Card:
     @classmethod
     def of(cls, recipe: Recipe) -> Card:
         """From a row of `with_latest()`: no query of its own."""
-        spec = specs.parse(recipe.latest_spec)  # type: ignore[attr-defined]
+        spec = specs.stored(recipe.latest_spec)  # type: ignore[attr-defined]
         if isinstance(spec, specs.PretrainSpec):
             return cls(recipe, estimate(spec), "")
         return cls(recipe, None, spec.model.base_model)

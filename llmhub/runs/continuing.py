@@ -57,7 +57,7 @@ def without_steps_left(spec: Spec, checkpoint: Checkpoint) -> dict[str, list[str
 def steps_of_epochs(spec: Spec, run: Run) -> int:
     """As the trainer of the run has counted them; 0 where it ended before they did, or where more
     than the optimizer differs, for then they may be others."""
-    given = specs.parse(run.config).training
+    given = specs.stored(run.config).training
     total = run.total_steps or 0
     ended_earlier = given.max_steps is not None and given.max_steps <= total
     if "epochs" not in type(given).model_fields or ended_earlier:
@@ -69,7 +69,7 @@ def steps_of_epochs(spec: Spec, run: Run) -> int:
 
 def as_many_again(checkpoint: Checkpoint) -> dict[str, Any]:
     """The changes with which a run goes on from the end of another one, where it is the end."""
-    spec = specs.parse(checkpoint.run.config)
+    spec = specs.stored(checkpoint.run.config)
     training, ends_at = spec.training, without_steps_left(spec, checkpoint)
     if "training.max_steps" in ends_at and training.max_steps is not None:
         return {"training.max_steps": checkpoint.step + training.max_steps}
@@ -80,7 +80,7 @@ def as_many_again(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def differing(wanted: dict[str, object], given: dict[str, object]) -> list[str]:
     """Dotted names of what may not differ and does."""
-    new, old = specs.flatten(dict(wanted)), specs.flatten(specs.dump(specs.parse(given)))
+    new, old = specs.flatten(dict(wanted)), specs.flatten(specs.dump(specs.stored(given)))
     return [
         name
         for name in new.keys() | old.keys()

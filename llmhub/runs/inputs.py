@@ -202,7 +202,7 @@ def resolve(run: Run) -> dict[str, dict[str, Any]]:
     # What it goes on from is needed until it has a checkpoint of its own.
     rows = run.inputs.exclude(role=RunInput.RESUME).select_related("source", "checkpoint")
     followed = {row.role: follow(row) for row in rows}
-    spec = specs.parse(run.config)
+    spec = specs.stored(run.config)
     return {
         name: described(model_reference.parse(text), followed.get(name))
         for name, text in specs.model_inputs(spec).items()

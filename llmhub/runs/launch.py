@@ -141,9 +141,7 @@ def check_names(recipe: specs.Spec, overrides: Mapping[str, Any]) -> None:
 def check_storable(overrides: Mapping[str, Any]) -> None:
     unsound = [name for name, value in overrides.items() if not is_storable({name: value})]
     if unsound:
-        reason = _(
-            "This cannot be stored: it holds a NUL, half a character or a number without an end."
-        )
+        reason = _("This cannot be stored: it holds a NUL, half a character, NaN or an infinity.")
         raise LaunchRefused({name: [reason] for name in unsound})
 
 

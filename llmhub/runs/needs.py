@@ -94,7 +94,7 @@ def shape_of(project: Project | None, reference: str) -> Shape | None:
         run = Run.objects.filter(project=project, pk=int(named.name)).first()
         if run is None or run.is_external:
             return None
-        spec = specs.parse(run.config)
+        spec = specs.stored(run.config)
         if isinstance(spec, PretrainSpec):
             return Shape(spec.model)
         reference = spec.model.base_model

@@ -227,17 +227,26 @@ def config_groups(run: Run) -> list[tuple[str, list[ConfigRow]]]:
     known = fields.describe_values(values)
     names = [name for name in known if name in values]
     names += sorted(values.keys() - known.keys())
+    of_pipeline = run.set_by_pipeline()
+    of_person = run.overrides.keys() - of_pipeline
     rows = [
-        config_row(run, name, values[name], recipe.get(name), known.get(name)) for name in names
+        config_row(
+            name,
+            values[name],
+            recipe.get(name),
+            known.get(name),
+            by_person=name in of_person,
+            by_pipeline=name in of_pipeline,
+        )
+        for name in names
     ]
     by_group = groupby(rows, key=lambda row: row.name.rpartition(".")[0])
     return [(str(GROUPS.get(group, group)), list(members)) for group, members in by_group]
 
 
 def config_row(
-    run: Run, name: str, value: Any, recipe_value: Any, field: fields.Field | None
+    name: str, value: Any, recipe_value: Any, field: fields.Field | None, **by: bool
 ) -> ConfigRow:
-    by_pipeline = run.set_by_pipeline()
     return ConfigRow(
         title=str(TITLES.get(name) or (_(field.title) if field else name)),
         name=name,
@@ -246,6 +255,5 @@ def config_row(
         value=value,
         recipe_value=recipe_value,
         differs=value != recipe_value,
-        by_person=name in run.overrides and name not in by_pipeline,
-        by_pipeline=name in by_pipeline,
+        **by,
     )

@@ -25,7 +25,7 @@ class Row:
 
 
 def batch_of(run: Run) -> list[Row]:
-    spec = specs.parse(run.config)
+    spec = specs.stored(run.config)
     return rows(spec.training, spec)
 
 

@@ -37,18 +37,21 @@ PATHS = [
     "/projects/new/",
 ]
 # A long pipeline that is over, with what its stages wrote and what was predicted for them.
+# It learns from data that the hub has: several scripts that make some would name them alike.
 MAKE = """
 from llmhub.accounts.models import Project
+from llmhub.datasets.models import DatasetVersion
 from llmhub.metrics.models import Sample
 from llmhub.runs.models import Pipeline, Prediction, RunInput
 from llmhub.runs.states import State
 from tests.factories import make_attempt, make_run
-project = Project.objects.first()
+project, data = Project.objects.first(), DatasetVersion.objects.first()
 pipeline = Pipeline.objects.create(project=project, name="From a text to an answer " * 4)
 before = None
 for stage in range(3):
     run = make_run(
-        project, State.SUCCEEDED, name=f"{pipeline} · sft", pipeline=pipeline, stage=stage
+        project, State.SUCCEEDED, name=f"{pipeline} · sft", pipeline=pipeline, stage=stage,
+        dataset_version=data,
     )
     attempt, _ = make_attempt(run, state=None)
     Prediction.objects.create(

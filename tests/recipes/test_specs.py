@@ -138,6 +138,14 @@ def test_a_warm_up_may_take_the_whole_training(steps):
     assert spec.training.warmup_steps == 6
 
 
+def test_what_was_kept_before_this_rule_can_be_read():
+    values = specs.dump(specs.override(RECIPES["sft"], warming_up(6, steps=6)))
+    values["training"]["max_steps"] = 5
+    assert specs.stored(values).training.warmup_steps == 6
+    with pytest.raises(ValidationError):
+        specs.parse(values)
+
+
 def warming_up(over: int, *, steps: int | None) -> dict:
     rates = {"training.warmup_steps": over, "training.warmup_ratio": 0}
     return rates | {"training.max_steps": steps}

@@ -469,3 +469,10 @@ def test_runs_of_other_projects_take_slots_without_being_named(member, atlas):
 
 def test_without_workers_the_page_says_how_to_get_one(member):
     assert "No worker has reported yet" in member.get(reverse("workers")).content.decode()
+
+
+def test_the_page_of_a_run_from_before_a_rule_is_there(member, atlas):
+    run = make_run(atlas, State.SUCCEEDED, recipe_version=recipe("sft"), spec=SPECS["sft"])
+    run.config["training"] |= {"warmup_steps": 50, "warmup_ratio": 0.0, "max_steps": 20}
+    run.save()
+    assert "50" in show(member, run)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from tests.training import alignment, small
 from tests.training.alignment import Alignments
 from tests.training.hub import Hub, hub
 from tests.training.small import Place
+from workers import trainer
 
 CLOSE = 1e-5
 
@@ -37,12 +37,13 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Alignments:
 
 
 def on_two(attempt: AttemptDir) -> None:
-    command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-        *("-m", "workers.training.run", str(attempt.path)),
-    ]
     done = subprocess.run(
-        command, env=dict(os.environ), capture_output=True, text=True, timeout=250, check=False
+        trainer.command(attempt, trainer.MODULE, processes=2),
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert '"succeeded"' in attempt.result.read_text(), attempt.result.read_text()

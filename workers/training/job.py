@@ -70,7 +70,7 @@ class Job:
 
 def parsed(values: object) -> Spec:
     try:
-        return specs.parse(values)
+        return specs.stored(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

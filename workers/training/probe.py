@@ -14,6 +14,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +22,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AttentionInterface
@@ -45,22 +45,23 @@ ATTENTION = "sdpa_without_mask"
 AttentionInterface.register(ATTENTION, sdpa_attention_forward)
 
 
+Counted = weakref.WeakKeyDictionary[torch.UntypedStorage, "weakref.finalize[..., Any]"]
+
+
 class LiveBytes(TorchDispatchMode):
     """Counts the bytes of all tensors made under it, as long as something holds on to them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.peak = 0
-        # Bytes of storages by their address, of which some may be freed since.
-        self._counted: dict[int, tuple[StorageWeakRef, int]] = {}
-        self._bytes = 0
+        self.now = self.peak = 0
+        self._counted: Counted = weakref.WeakKeyDictionary()
 
-    @property
-    def now(self) -> int:
-        # Python's own weak references to storages, which torch may bring back, crash torch 2.13.
-        freed = [key for key, (storage, _) in self._counted.items() if storage.expired()]
-        self._bytes -= sum(self._counted.pop(key)[1] for key in freed)
-        return self._bytes
+    def __exit__(self, *error: Any) -> None:
+        """Nothing is watched any more, whatever becomes of it."""
+        super().__exit__(*error)
+        for watching in list(self._counted.values()):
+            watching.detach()
+        self._counted = weakref.WeakKeyDictionary()
 
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -72,13 +73,15 @@ class LiveBytes(TorchDispatchMode):
         return made
 
     def _count(self, storage: torch.UntypedStorage) -> None:
-        """Views share a storage, which counts once. While it is known, no other has its address."""
-        if storage._cdata in self._counted:
+        """Views share a storage, which counts once."""
+        if storage in self._counted:
             return
-        self._counted[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
-        self._bytes += storage.nbytes()
-        if self._bytes > self.peak:
-            self.peak = max(self.peak, self.now)
+        self.now += storage.nbytes()
+        self.peak = max(self.peak, self.now)
+        self._counted[storage] = weakref.finalize(storage, self._release, storage.nbytes())
+
+    def _release(self, size: int) -> None:
+        self.now -= size
 
 
 def main() -> int:
@@ -143,11 +146,16 @@ def _of_process(
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """What waits for the garbage collector counts, whenever that comes by."""
+    """What waits for the garbage collector counts, whenever that comes by.
+
+    And it is never collected: torch 2.13 crashes where the remains of a probe are taken apart. A
+    probe has a process of its own, which ends soon.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 

@@ -21,6 +21,7 @@ from llmhub.recipes.specs.data import Data, Examples
 from llmhub.recipes.specs.part import MAX_COUNT, Part, broken_rule, change, field
 from llmhub.recipes.specs.runtime import LoRA, Runtime, Samples
 from llmhub.recipes.specs.training import (
+    KEPT,
     MOST_EPOCHS,
     DPOTraining,
     FineTuning,
@@ -200,6 +201,11 @@ _adapter: TypeAdapter[Spec] = TypeAdapter(Annotated[Spec, Field(discriminator="o
 def parse(values: object) -> Spec:
     """A checked spec from plain values. Raises pydantic.ValidationError, which names each field."""
     return _adapter.validate_python(values)
+
+
+def stored(values: object) -> Spec:
+    """A spec that was checked when it was kept, by the rules of its time."""
+    return _adapter.validate_python(values, context={KEPT: True})
 
 
 def dump(spec: Spec) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AliasChoices, model_validator
+from pydantic import AliasChoices, ValidationInfo, model_validator
 
 from llmhub.lib.i18n import gettext_noop as _
 from llmhub.recipes.specs.part import MAX_COUNT, Part, broken_rule, field
 
 MOST_EPOCHS = 1_000
+# In the context of a validation: the values were kept before some rule was made.
+KEPT = "kept"
 
 
 class Optimizer(Part):
@@ -75,7 +77,9 @@ class Optimizer(Part):
         return self
 
     @model_validator(mode="after")
-    def warms_up_in_time(self) -> Optimizer:
+    def warms_up_in_time(self, info: ValidationInfo) -> Optimizer:
+        if (info.context or {}).get(KEPT):
+            return self
         # Each objective has its own field of steps; where it is empty, the data decides.
         steps = getattr(self, "max_steps", None)
         if steps is not None and self.warmup_steps > steps:
