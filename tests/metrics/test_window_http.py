@@ -1,6 +1,5 @@
 """Windows over HTTP: what a plot asks for, in raw columns or in JSON, to those who may see it."""
 
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -78,7 +77,7 @@ def test_few_points_are_sent_as_they_are(viewer, run, attempt):
 
 
 def test_many_points_are_sent_as_buckets_that_keep_extremes(viewer, run, attempt):
-    losses: list[Any] = [1.0] * 9_000
+    losses: list[float | str] = [1.0] * 9_000
     losses[4_321], losses[5_000], losses[7_000] = 77.0, -5.0, "NaN"
     add(attempt, 0, 0, loss=losses)
     fold.fold(run.pk)
