@@ -24,7 +24,7 @@ ODD = {
     "half a surrogate pair": "%ed%a0%80",
 }
 QUERIES = {
-    "runs/": ("q", "state", "recipe", "person", "sort", "page", "project"),
+    "runs/": ("filter", "columns", "sort", "page", "view", "project"),
     "compare/": ("runs",),
     "runs/new/": ("from", "recipe", "version", "project"),
     "recipes/<str:slug>/": ("version",),
@@ -37,7 +37,7 @@ QUERIES = {
     "runs/<int:run_id>/points/": ("since", "epoch", "names"),
     "runs/<int:run_id>/log/": ("attempt", "before", "after"),
     "account/login/": ("next",),
-    "api/v1/runs": ("state", "limit", "offset"),
+    "api/v1/runs": ("state", "filter", "limit", "offset"),
     "api/v1/runs/<int:run_id>/metrics": ("names",),
 }
 BODIES = ("a\x00b", "a\ud800b", "x" * 200 + "@" + "9" * 5_000)
