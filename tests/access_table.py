@@ -72,6 +72,7 @@ URLS: dict[str, Rule] = {
     # dashboard
     "": page(),
     "runs/": page(),
+    "runs/names/": page(),
     "compare/": page(),
     # accounts
     "welcome/<str:secret>/": public("GET", "HEAD", "POST", of="link"),

@@ -76,6 +76,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, user: User) -> RunQuerySet:
         return self.filter(project__memberships__user=user)
 
+    def listed(self) -> RunQuerySet:
+        """Without those that are out of the way or in the trash."""
+        return self.filter(archived_at=None, trashed_at=None)
+
 
 class PipelineQuerySet(models.QuerySet["Pipeline"]):
     def visible_to(self, user: User) -> PipelineQuerySet:

@@ -52,13 +52,15 @@ def apply(rows: QuerySet[Run], text: str, project: Project, user: User | None) -
     return rows.filter(condition(node, project, user))
 
 
-def condition(node: tree.Node | None, project: Project, user: User | None) -> Q:
+def condition(
+    node: tree.Node | None, project: Project, user: User | None, names: Names | None = None
+) -> Q:
     """With what is archived or in the trash only where the filter speaks of it."""
     said = [leaf.name for leaf in tree.leaves(node) if isinstance(leaf, tree.Flag)] if node else []
     hidden = reduce(and_, (~flag(name) for name in FLAGS if name not in said), Q())
     if node is None:
         return hidden
-    return Compiler(Names(project), Asked(user, timezone.now())).of(node) & hidden
+    return Compiler(names or Names(project), Asked(user, timezone.now())).of(node) & hidden
 
 
 def flag(name: str) -> Q:

@@ -38,10 +38,15 @@ def parse(text: str) -> Node | None:
     return found
 
 
-def parse_operand(text: str) -> Operand:
-    """What stands left of a sign, alone: a column is named this way too."""
+def parse_operands(text: str) -> list[Operand]:
+    """What stands left of a sign, and commas between: columns are named this way too."""
     parser = Parser(split(text))
-    found = parser.operand()
+    if parser.next.kind == END:
+        return []
+    found = [parser.operand()]
+    while parser.next.says(","):
+        parser.take()
+        found.append(parser.operand())
     if parser.next.kind != END:
         raise parser.wrong(_("Nothing more was expected here."))
     return found

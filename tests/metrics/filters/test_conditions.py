@@ -269,7 +269,8 @@ SAID = st.sampled_from([
 LEFT = st.sampled_from([
     "name", "state", "tag", "notes", "recipe", "objective", "scale", "dataset", "person",
     "pipeline", "created", "started", "ended", "duration", "step", "steps", "id",
-    "config.training.seed", "config.objective", "last(val/loss)", "min(val/loss)", "max(val/loss)", "count(val/loss)",
+    "config.training.seed", "config.objective", "last(val/loss)", "min(val/loss)", "max(val/loss)",
+    "count(val/loss)",
 ])  # fmt: skip
 SIGNS = st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~", "!~"])
 

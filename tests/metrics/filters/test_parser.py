@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from llmhub.metrics.filters import tree
 from llmhub.metrics.filters.errors import FilterError
-from llmhub.metrics.filters.parser import parse, parse_operand
+from llmhub.metrics.filters.parser import parse, parse_operands
 
 
 def error_of(text):
@@ -102,10 +102,11 @@ def test_what_is_too_long_or_too_deep_is_refused(text):
         parse(text)
 
 
-def test_a_column_is_named_like_an_operand():
-    assert parse_operand("last(val/loss)") == tree.Figure(function="last", metric="val/loss")
+def test_columns_are_named_like_operands():
+    figure = tree.Figure(function="last", metric="val/loss")
+    assert parse_operands("state, last(val/loss)") == [tree.Name(text="state"), figure]
     with pytest.raises(FilterError):
-        parse_operand("state = running")
+        parse_operands("state = running")
 
 
 @given(st.text(max_size=200))
