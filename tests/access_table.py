@@ -73,6 +73,9 @@ URLS: dict[str, Rule] = {
     "": page(),
     "runs/": page(),
     "runs/names/": page(),
+    "runs/change/": action(MEMBER, data={"verb": "archive", "all": "on", "filter": ""}),
+    "runs/trash/": page(),
+    "changes/<int:change_id>/undo/": action(MEMBER, of="change"),
     "compare/": page(),
     # accounts
     "welcome/<str:secret>/": public("GET", "HEAD", "POST", of="link"),

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
+from llmhub.dashboard.models import Change
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
 from llmhub.runs.models import Checkpoint, Pipeline
@@ -40,7 +41,7 @@ from tests.sockets import Socket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
-OUR_APPS = {"accounts", "jobs", "recipes", "datasets", "runs", "metrics"}
+OUR_APPS = {"accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics"}
 
 
 class Answer(Enum):
@@ -187,6 +188,9 @@ def make_objects(world: World, membership_id: int) -> None:
     )
     mix = Mix.objects.create(project=world.atlas, slug="their-mix", name=f"{MARK} mix")
     MixVersion.objects.create(mix=mix, number=1, sha256="")
+    change = Change.objects.create(
+        project=world.atlas, person=world.alice, undo="archive", ids=[run.pk]
+    )
     world.in_url = {
         "": {},
         "import": {"import_id": begun.pk},
@@ -195,6 +199,7 @@ def make_objects(world: World, membership_id: int) -> None:
         "job": {"job_id": job.pk},
         "mix": {"slug": "their-mix"},
         "run": {"run_id": run.pk},
+        "change": {"change_id": change.pk},
         "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
         "pipeline": {"pipeline_id": pipeline.pk},
         "attempt": {"attempt_id": attempt.pk},

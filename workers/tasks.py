@@ -7,7 +7,7 @@ from typing import Any
 from celery.signals import worker_init, worker_shutting_down
 
 from llmhub.celery import app
-from workers import jobs, node, probing
+from workers import jobs, leftovers, node, probing
 
 
 @app.task(name="workers.tasks.claim_runs")
@@ -26,6 +26,12 @@ def run_jobs() -> None:
 def probe(probe_id: int) -> None:
     """Measures in a fresh process what a spec needs in memory."""
     probing.measure(probe_id)
+
+
+@app.task(name="workers.tasks.remove_run")
+def remove_run(run_id: int) -> None:
+    """Removes what this machine holds of a run that was deleted. Twice is as good as once."""
+    leftovers.remove(run_id)
 
 
 @worker_init.connect
