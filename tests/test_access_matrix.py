@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
-from llmhub.dashboard.models import Change
+from llmhub.dashboard.models import Change, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
 from llmhub.runs.models import Checkpoint, Pipeline
@@ -191,6 +191,7 @@ def make_objects(world: World, membership_id: int) -> None:
     change = Change.objects.create(
         project=world.atlas, person=world.alice, undo="archive", ids=[run.pk]
     )
+    view = SavedView.objects.create(project=world.atlas, name=f"{MARK} view")
     world.in_url = {
         "": {},
         "import": {"import_id": begun.pk},
@@ -200,6 +201,7 @@ def make_objects(world: World, membership_id: int) -> None:
         "mix": {"slug": "their-mix"},
         "run": {"run_id": run.pk},
         "change": {"change_id": change.pk},
+        "view": {"view_id": view.pk},
         "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
         "pipeline": {"pipeline_id": pipeline.pk},
         "attempt": {"attempt_id": attempt.pk},

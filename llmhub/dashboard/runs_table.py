@@ -9,9 +9,10 @@ from typing import Any
 from django.db.models import Exists, F, FilteredRelation, FloatField, OrderBy, OuterRef, Q, QuerySet
 from django.db.models import Value as Constant
 from django.db.models.functions import NullIf
+from django.utils.safestring import SafeString
 
 from llmhub.dashboard import columns
-from llmhub.dashboard.columns import Cell, Column
+from llmhub.dashboard.columns import Column, Figures, Measured
 from llmhub.lib import metric_names
 from llmhub.lib.texts import whole
 from llmhub.metrics.filters.names import Names
@@ -20,9 +21,12 @@ from llmhub.metrics.models import Series
 from llmhub.runs.models import Run
 
 PER_PAGE = 50
-# So many matches are counted; where there are more, the page says so.
+# So many matches are counted; where there are more, the page says so. Without a filter counting
+# costs less.
 COUNTED = 1_000
-MOST_PAGES = 10_000
+COUNTED_PLAIN = 10_000
+# Whoever wants to see what comes after these pages is better off with a filter.
+MOST_PAGES = 200
 
 TRAIN_LOSS = metric_names.TRAIN_LOSS.name
 VAL_LOSS = metric_names.VAL_LOSS.name
@@ -67,7 +71,7 @@ class Sort:
 class Page:
     ids: list[int]
     number: int
-    # How many match; at least so many where `is_whole` is not said.
+    # How many match; fewer than do where `is_whole` is not said.
     count: int
     is_whole: bool
     has_next: bool
@@ -79,6 +83,11 @@ class Page:
     @property
     def last(self) -> int:
         return self.first + len(self.ids) - 1
+
+    @property
+    def counted(self) -> int:
+        """Of more matches than were counted, how many were."""
+        return self.count - 1
 
     @property
     def has_previous(self) -> bool:
@@ -95,7 +104,8 @@ def page_of(
     the order of an index soon meets a page of them.
     """
     if all_of_them:
-        count, is_whole = found.count(), True
+        count = found.order_by()[: COUNTED_PLAIN + 1].count()
+        is_whole = count <= COUNTED_PLAIN
     else:
         ids = list(found.order_by().values_list("pk", flat=True)[: COUNTED + 1])
         count, is_whole = len(ids), len(ids) <= COUNTED
@@ -106,7 +116,8 @@ def page_of(
     ids = ordered(found, sort, (wanted - 1) * PER_PAGE, PER_PAGE + 1) if count else []
     if not ids and wanted > 1:
         return page_of(found, sort, "1", all_of_them=all_of_them)
-    return Page(ids[:PER_PAGE], wanted, count, is_whole, has_next=len(ids) > PER_PAGE)
+    has_next = len(ids) > PER_PAGE and wanted < MOST_PAGES
+    return Page(ids[:PER_PAGE], wanted, count, is_whole, has_next)
 
 
 def ordered(found: QuerySet[Run], sort: Sort, offset: int, most: int) -> list[int]:
@@ -153,7 +164,6 @@ def walked(
 class Row:
     run: Run
     series: dict[str, Series]
-    cells: tuple[Cell, ...] = ()
 
     @property
     def train_loss(self) -> Series | None:
@@ -167,27 +177,42 @@ class Row:
     def perplexity(self) -> Series | None:
         return self.series.get(VAL_PERPLEXITY)
 
-    @property
-    def about(self) -> str:
-        return columns.about(self.run)
 
-
-def with_figures(runs: list[Run], names: tuple[str, ...] = SHOWN) -> list[Row]:
+def with_figures(runs: list[Run]) -> list[Row]:
     """The runs with their summaries, in one query."""
     by_run: dict[int, dict[str, Series]] = {run.pk: {} for run in runs}
-    for series in Series.objects.filter(run__in=by_run, name__in=names):
+    for series in Series.objects.filter(run__in=by_run, name__in=SHOWN):
         by_run[series.run_id][series.name] = series
     return [Row(run, by_run[run.pk]) for run in runs]
 
 
-def rows(ids: list[int], shown: list[Column]) -> list[Row]:
-    """What the page shows of its runs, in two queries."""
+@dataclass(frozen=True)
+class TableRow:
+    run: Run
+    about: str
+    cells: SafeString
+
+
+def rows(ids: list[int], shown: list[Column]) -> list[TableRow]:
+    """What the page shows of its runs, in three queries."""
     unseen = UNSEEN if any(column.path for column in shown) else (*UNSEEN, "config")
     found = Run.objects.with_names().select_related("pipeline").defer(*unseen).in_bulk(ids)
     # One may have been deleted since its id was read.
     runs = [found[number] for number in ids if number in found]
-    names = tuple(columns.metrics(shown))
+    measured = measure(ids, shown)
     return [
-        Row(row.run, row.series, tuple(columns.cell(one, row.run, row.series) for one in shown))
-        for row in with_figures(runs, names)
+        TableRow(run, columns.about(run), columns.cells(shown, run, measured[run.pk]))
+        for run in runs
     ]
+
+
+def measure(ids: list[int], shown: list[Column]) -> dict[int, Measured]:
+    """Figures as plain numbers, and the long curves only where they are drawn."""
+    figures: dict[int, dict[str, Figures]] = {number: {} for number in ids}
+    summaries = Series.objects.filter(run__in=ids, name__in=columns.metrics(shown))
+    for run, name, *values in summaries.values_list("run", "name", "last", "min", "max", "count"):
+        figures[run][name] = Figures(*values)
+    drawn = any(column.key == "curve" for column in shown)
+    curves = Series.objects.filter(run__in=ids if drawn else [], name=TRAIN_LOSS)
+    by_run = {series.run_id: series for series in curves}
+    return {number: Measured(figures[number], by_run.get(number)) for number in ids}

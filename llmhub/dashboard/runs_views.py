@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 from django_htmx.http import push_url, reswap, retarget
 
 from llmhub.accounts.decorators import project_required
 from llmhub.accounts.models import Role
 from llmhub.accounts.requests import ProjectRequest
-from llmhub.dashboard import columns, completion, runs_table
+from llmhub.dashboard import columns, completion, runs_table, saved_views
+from llmhub.dashboard.models import SavedView
 from llmhub.dashboard.runs_address import Address
 from llmhub.jobs.live import project_topic
 from llmhub.metrics.filters.conditions import condition
@@ -70,13 +71,30 @@ class Wrong:
 @project_required()
 def runs(request: ProjectRequest) -> HttpResponse:
     address = Address.read(request.GET.dict())
+    return part(request, address) if request.htmx else whole_page(request, address)
+
+
+def whole_page(request: ProjectRequest, address: Address) -> HttpResponse:
+    saved = list(SavedView.objects.seen_by(request.user, request.project))
+    view = saved_views.default(saved) if address.says_nothing else None
+    if view:
+        return redirect(str(saved_views.address_of(view)))
     try:
         context = table(request, address)
     except FilterError as error:
-        return refused(request, address, Wrong(error, address.filter))
-    if not request.htmx:
-        return render(request, "dashboard/runs.html", context)
-    response = render(request, "dashboard/_runs.html", context | {"clears": True})
+        context = frame(request, address) | {"wrong": Wrong(error, address.filter)}
+    return render(request, "dashboard/runs.html", context | views(request, address, saved))
+
+
+def part(request: ProjectRequest, address: Address) -> HttpResponse:
+    """The list alone, or what is wrong with the filter while the list stays as it is."""
+    try:
+        context = table(request, address) | {"clears": True}
+    except FilterError as error:
+        wrong = {"wrong": Wrong(error, address.filter)}
+        response = render(request, "dashboard/_filter_said.html", wrong)
+        return reswap(retarget(response, "#filter-said"), "outerHTML")
+    response = render(request, "dashboard/_runs.html", context)
     # A refresh by itself is no step in the browser's history.
     refreshed = request.htmx.target == "runs-live"
     return response if refreshed else push_url(response, str(address))
@@ -134,18 +152,19 @@ def frame(request: ProjectRequest, address: Address) -> dict[str, Any]:
         "states": dict(State.choices),
         "may_act": request.membership.may(Role.MEMBER),
         "name_column": columns.name_column(),
-        "counted": runs_table.COUNTED,
         "plain": str(Address(columns=address.columns, sort=address.sort)),
     }
 
 
-def refused(request: ProjectRequest, address: Address, wrong: Wrong) -> HttpResponse:
-    """A page that is open keeps what it shows; the error stands under the field."""
-    context = frame(request, address) | {"wrong": wrong, "columns": [], "rows": []}
-    if not request.htmx:
-        return render(request, "dashboard/runs.html", context)
-    response = render(request, "dashboard/_filter_said.html", context)
-    return reswap(retarget(response, "#filter-said"), "outerHTML")
+def views(request: ProjectRequest, address: Address, saved: list[SavedView]) -> dict[str, Any]:
+    """The saved views, with their links, and the one that is open."""
+    current = next((view for view in saved if str(view.pk) == address.view), None)
+    return {
+        "views": [(view, str(saved_views.address_of(view))) for view in saved],
+        "view": current,
+        "may_change_view": current and saved_views.may_change(request.membership, current),
+        "all_runs": str(Address(view="all")),
+    }
 
 
 @require_safe

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,6 +21,7 @@ from llmhub.runs import (
     checkpoints,
     inputs,
     lineage,
+    organise,
     page,
     pipeline_page,
     resolved,
@@ -74,6 +76,26 @@ def run_pause(request: HubRequest, run_id: int) -> HttpResponse:
 @login_required
 def run_resume(request: HubRequest, run_id: int) -> HttpResponse:
     return ask(request, run_id, services.resume)
+
+
+@require_POST
+@login_required
+def run_about(request: HubRequest, run_id: int) -> HttpResponse:
+    """What the team says of the run: its tags, with commas between, and notes."""
+    found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
+    try:
+        with transaction.atomic():
+            organise.set_tags(found, filter(None, map(str.strip, said(request, "tags").split(","))))
+            organise.set_notes(found, said(request, "notes"))
+    except organise.NotFit as problem:
+        messages.error(request, str(problem))
+    else:
+        messages.success(request, _("Tags and notes are saved."))
+    return redirect("run", run_id)
+
+
+def said(request: HubRequest, name: str) -> str:
+    return request.POST.get(name, "")
 
 
 @require_POST

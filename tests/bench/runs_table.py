@@ -115,7 +115,7 @@ def measure(runs: int, rounds: int, explain: bool) -> None:
         took = timed(lambda query=query: page(client, query), rounds)
         count = queries_of(client, query, explain)
         best, median = took
-        print(f"{name:<45} {best:>7.1f} {median:>7.1f} {median / floor[1]:>7.1f} {count:>8}")
+        print(f"{name:<45} {best:>7.1f} {median:>7.1f} {best / floor[0]:>7.1f} {count:>8}")
 
 
 def make(runs: int) -> tuple[Project, Client]:

@@ -155,3 +155,16 @@ def test_many_runs_take_as_many_queries_as_few(atlas, alice, django_assert_max_n
         make_run(atlas, state=State.FAILED)
     with django_assert_max_num_queries(9):
         organise.trash(alice, Run.objects.all())
+
+
+def test_tags_and_notes_are_edited_on_the_page_of_the_run(atlas, alice, client):
+    run = make_run(atlas)
+    client.force_login(alice)
+    url = f"/runs/{run.pk}/about/"
+    page = client.post(url, {"tags": "a, b,,a", "notes": "<b>x</b>"}, follow=True).content.decode()
+    run.refresh_from_db()
+    assert (run.tags, run.notes) == (["a", "b"], "<b>x</b>")
+    assert "<b>x</b>" not in page
+    client.post(url, {"tags": "x" * 41, "notes": "other"})
+    run.refresh_from_db()
+    assert (run.tags, run.notes) == (["a", "b"], "<b>x</b>")

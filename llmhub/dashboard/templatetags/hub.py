@@ -138,7 +138,7 @@ def config_value(value: Any) -> str:
 @register.filter
 def comma(values: list[float] | None) -> str:
     """Numbers for a data- attribute: the same in every language."""
-    return ",".join(plain(value) for value in values or ())
+    return ",".join(f"{value:.6g}" for value in values or ())
 
 
 @register.filter

@@ -71,7 +71,16 @@ class RunPicker extends HTMLElement {
     this.mark();
   }
 
+  // What the forms around the list take from the address of what is shown.
+  remember() {
+    const url = new URL(this.querySelector("live-runs").dataset.url, location.href);
+    for (const input of this.querySelectorAll("[data-now]")) {
+      input.value = url.searchParams.get(input.dataset.now) ?? "";
+    }
+  }
+
   mark = () => {
+    this.remember();
     const boxes = this.boxes();
     for (const box of boxes) box.checked = this.everything || this.chosen.has(box.value);
     const marked = boxes.filter((box) => box.checked).length;
