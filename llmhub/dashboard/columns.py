@@ -150,7 +150,8 @@ def metrics(columns: Iterable[Column]) -> set[str]:
     return {column.operand.metric for column in columns if isinstance(column.operand, Figure)}
 
 
-class Figures(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Figures:
     """What the table shows of one metric of one run."""
 
     last: float | None

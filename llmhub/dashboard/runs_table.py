@@ -210,8 +210,8 @@ def measure(ids: list[int], shown: list[Column]) -> dict[int, Measured]:
     """Figures as plain numbers, and the long curves only where they are drawn."""
     figures: dict[int, dict[str, Figures]] = {number: {} for number in ids}
     summaries = Series.objects.filter(run__in=ids, name__in=columns.metrics(shown))
-    for run, name, *values in summaries.values_list("run", "name", "last", "min", "max", "count"):
-        figures[run][name] = Figures(*values)
+    for row in summaries.values_list("run", "name", "last", "min", "max", "count"):
+        figures[row[0]][row[1]] = Figures(*row[2:])
     drawn = any(column.key == "curve" for column in shown)
     curves = Series.objects.filter(run__in=ids if drawn else [], name=TRAIN_LOSS)
     by_run = {series.run_id: series for series in curves}

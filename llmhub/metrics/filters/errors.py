@@ -18,9 +18,10 @@ class FilterError(Exception):
 
 
 def nearest(word: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The names that look most like `word`, or end like it."""
+    """The names that look most like `word`, or begin or end like it."""
     names = list(dict.fromkeys(known))
     lowered = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), lowered, n=most, cutoff=0.6)
     tails = [name for name in lowered if word and name.rpartition(".")[2] == word.lower()]
-    return [lowered[name] for name in dict.fromkeys([*tails, *close])][:most]
+    begun = [name for name in lowered if word and name.startswith(word.lower())]
+    return [lowered[name] for name in dict.fromkeys([*tails, *begun, *close])][:most]

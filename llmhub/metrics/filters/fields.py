@@ -48,6 +48,8 @@ LOOKUPS: dict[str, type[Lookup[Any]]] = {
     ">": GreaterThan,
     ">=": GreaterThanOrEqual,
 }
+# Of a closed list, where nothing looks like what was written.
+OFFERED = 6
 ORDER = frozenset({"<", "<=", ">", ">="})
 
 Condition = Callable[[str, tree.Value, "Asked"], Q]
@@ -112,7 +114,7 @@ def choice(path: str, known: dict[str, list[str]]) -> Condition:
         if wanted not in known:
             message = _("There is no “%s”.") % value.text
             error = values.wrong(value, message, tuple(known))
-            error.nearest = error.nearest or list(known)
+            error.nearest = error.nearest or list(known)[:OFFERED]
             raise error
         return Q(**{f"{path}__in": known[wanted]})
 

@@ -47,11 +47,13 @@ class LiveRuns extends HTMLElement {
   }
 
   showState(row, { state, step }) {
+    this.showStep(row, step);
     const badge = row.querySelector(".state");
+    // A table may be without the column.
+    if (!badge) return;
     const ended = !badge.classList.contains(`state-${state}`) && this.dataset.reload === "states";
     badge.className = `state state-${state}`;
     badge.textContent = this.states[state] ?? state;
-    this.showStep(row, step);
     if (ended) this.callForRows();
   }
 

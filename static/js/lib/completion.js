@@ -24,15 +24,17 @@ const quoted = (text) =>
 // What is before the word at the cursor decides what may stand there: "figure" is a metric in
 // parentheses, "sign", "value" (with the name it is compared with), "link" or "operand".
 export function place(before, names) {
-  const [last, one, two] = [before.at(-1), before.at(-2), before.at(-3)].map((token) => token?.text);
-  if (last === "(" && names.functions.includes(one?.toLowerCase())) return { kind: "figure" };
-  if (isSign(last ?? "")) return { kind: "value", of: nameBefore(before.slice(0, -1)) };
+  const text = (back) => before.at(-back)?.text ?? "";
+  const isFunction = (word) => names.functions.includes(word.toLowerCase());
+  if (text(1) === "(" && isFunction(text(2))) return { kind: "figure" };
+  if (isSign(text(1))) return { kind: "value", of: nameBefore(before.slice(0, -1)) };
   const list = listOf(before);
   if (list) return { kind: "value", of: list };
-  if (last === undefined || last === "(" || /^(and|or|not|has)$/i.test(last)) return { kind: "operand" };
-  if (last === ")") return { kind: names.functions.includes(before.at(-4)?.text.toLowerCase()) && !isSign(before.at(-5)?.text ?? "") ? "sign" : "link" };
-  if (isSign(one ?? "")) return { kind: "link" };
-  return { kind: /^has$/i.test(one ?? "") ? "link" : "sign", of: last, two };
+  if (!text(1) || text(1) === "(" || /^(and|or|not|has)$/i.test(text(1))) return { kind: "operand" };
+  // `last(val/loss)` is followed by a sign, and what else ends in a parenthesis by “and”.
+  if (text(1) === ")") return { kind: isFunction(text(4)) ? "sign" : "link" };
+  if (isSign(text(2)) || /^has$/i.test(text(2))) return { kind: "link" };
+  return { kind: "sign", of: text(1) };
 }
 
 // `state in (running, ` is in the list of `state`.
