@@ -12,7 +12,7 @@ from django.db.models import F, JSONField, Value
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -36,6 +36,7 @@ DEFAULT = (
     "person,created,duration"
 )
 NONE = "–"
+PLAIN = SafeString("")
 
 # Fields that are a column, and the one by which the table is sorted.
 BUILT_IN: dict[str, tuple[Any, Any]] = {
@@ -93,6 +94,10 @@ class Column:
         if self.path:
             return self.path[-1]
         return str(BUILT_IN[self.key][0])
+
+    @cached_property
+    def label(self) -> SafeString:
+        return escape(self.title)
 
     @property
     def help(self) -> str:
@@ -170,9 +175,9 @@ class Measured:
 
 class Cell(NamedTuple):
     css: str
-    title: str
-    # What the page needs to keep a figure up to date.
-    attributes: SafeString | str
+    title: SafeString
+    # What the page needs to keep a figure up to date: escaped too.
+    attributes: SafeString
     html: SafeString | str
 
 
@@ -183,7 +188,14 @@ def name_column() -> Column:
 def cells(shown: list[Column], run: Run, measured: Measured) -> SafeString:
     """The cells of a row as one piece: a template that makes each takes ten times as long."""
     made = (cell(column, run, measured) for column in shown)
-    return format_html_join("\n", '<td class="{}" data-label="{}"{}>{}</td>', made)
+    # Classes and attributes are ours, titles are escaped once: only what is shown may be anything.
+    return SafeString(
+        "\n".join(
+            f'<td class="{one.css}" data-label="{one.title}"{one.attributes}>'
+            f"{conditional_escape(one.html)}</td>"
+            for one in made
+        )
+    )
 
 
 def cell(column: Column, run: Run, measured: Measured) -> Cell:
@@ -192,9 +204,9 @@ def cell(column: Column, run: Run, measured: Measured) -> Cell:
     if column.path:
         value = at(run.config, column.path)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return Cell("num" if is_number else "run-value", column.title, "", config_value(value))
+        return Cell("num" if is_number else "run-value", column.label, PLAIN, config_value(value))
     draw, css = DRAWN[column.key]
-    return Cell(css, column.title, "", draw(run, measured) or NONE)
+    return Cell(css, column.label, PLAIN, draw(run, measured) or NONE)
 
 
 def figure_cell(column: Column, figure: Figure, found: Figures | None) -> Cell:
@@ -206,7 +218,7 @@ def figure_cell(column: Column, figure: Figure, found: Figures | None) -> Cell:
         plain(value),
     )
     text = numbers.compact(value) if figure.function == "count" else numbers.figure(value)
-    return Cell("num", column.title, live, text or NONE)
+    return Cell("num", column.label, live, text or NONE)
 
 
 def at(values: Any, path: Path) -> Any:

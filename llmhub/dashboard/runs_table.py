@@ -9,7 +9,9 @@ from typing import Any
 from django.db.models import Exists, F, FilteredRelation, FloatField, OrderBy, OuterRef, Q, QuerySet
 from django.db.models import Value as Constant
 from django.db.models.functions import NullIf
+from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from llmhub.dashboard import columns
 from llmhub.dashboard.columns import Column, Figures, Measured
@@ -189,6 +191,9 @@ def with_figures(runs: list[Run]) -> list[Row]:
 @dataclass(frozen=True)
 class TableRow:
     run: Run
+    url: str
+    # What the box of the row is called.
+    choose: str
     about: str
     cells: SafeString
 
@@ -200,8 +205,15 @@ def rows(ids: list[int], shown: list[Column]) -> list[TableRow]:
     # One may have been deleted since its id was read.
     runs = [found[number] for number in ids if number in found]
     measured = measure(ids, shown)
+    choose = _("Choose %(name)s")
     return [
-        TableRow(run, columns.about(run), columns.cells(shown, run, measured[run.pk]))
+        TableRow(
+            run,
+            reverse("run", args=[run.pk]),
+            choose % {"name": run.name},
+            columns.about(run),
+            columns.cells(shown, run, measured[run.pk]),
+        )
         for run in runs
     ]
 

@@ -71,13 +71,14 @@ class LiveRuns extends HTMLElement {
     if ("train/loss" in last) row.querySelector("run-sparkline")?.push(step, Number(last["train/loss"]));
   }
 
-  // A cell of the lowest or highest value changes only for one that goes further.
+  // A cell of the lowest or highest value (data-of, or data-best for the lowest) changes only for
+  // one that goes further.
   showFigure(cell, value) {
-    const { of = "last", value: known } = cell.dataset;
+    const { best, of = best === undefined ? "last" : "min", value: known = best } = cell.dataset;
     if (of === "count") return;
     if (of === "min" && value >= Number(known || Infinity)) return;
     if (of === "max" && value <= Number(known || -Infinity)) return;
-    cell.dataset.value = value;
+    cell.dataset[best === undefined ? "value" : "best"] = value;
     cell.textContent = figure(value);
   }
 }
