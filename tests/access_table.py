@@ -72,6 +72,14 @@ URLS: dict[str, Rule] = {
     # dashboard
     "": page(),
     "runs/": page(),
+    "runs/names/": page(),
+    "runs/change/": action(MEMBER, data={"verb": "archive", "all": "on", "filter": ""}),
+    "runs/trash/": page(),
+    "runs/views/new/": action(VIEWER, data={"name": "Mallory's"}),
+    "runs/views/<int:view_id>/change/": action(MEMBER, of="view", data={"name": "Other"}),
+    "runs/views/<int:view_id>/delete/": action(MEMBER, of="view"),
+    "runs/views/<int:view_id>/restore/": action(MEMBER, of="view"),
+    "changes/<int:change_id>/undo/": action(MEMBER, of="change"),
     "compare/": page(),
     # accounts
     "welcome/<str:secret>/": public("GET", "HEAD", "POST", of="link"),
@@ -147,6 +155,7 @@ URLS: dict[str, Rule] = {
     "runs/new/plan/": action(MEMBER),
     "runs/new/memory/": action(MEMBER),
     "runs/<int:run_id>/": page(of="run"),
+    "runs/<int:run_id>/about/": action(MEMBER, of="run", data={"tags": "a", "notes": "b"}),
     "runs/<int:run_id>/stop/": action(MEMBER, of="run"),
     "runs/<int:run_id>/pause/": action(MEMBER, of="run"),
     "runs/<int:run_id>/resume/": action(MEMBER, of="run"),

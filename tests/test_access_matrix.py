@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
+from llmhub.dashboard.models import Change, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
 from llmhub.runs import files
@@ -43,7 +44,7 @@ from tests.sockets import Socket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
-OUR_APPS = {"accounts", "jobs", "recipes", "datasets", "runs", "metrics"}
+OUR_APPS = {"accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics"}
 
 
 class Answer(Enum):
@@ -194,6 +195,10 @@ def make_objects(world: World, membership_id: int) -> None:
     )
     mix = Mix.objects.create(project=world.atlas, slug="their-mix", name=f"{MARK} mix")
     MixVersion.objects.create(mix=mix, number=1, sha256="")
+    change = Change.objects.create(
+        project=world.atlas, person=world.alice, undo="archive", ids=[run.pk]
+    )
+    view = SavedView.objects.create(project=world.atlas, name=f"{MARK} view")
     world.in_url = {
         "": {},
         "import": {"import_id": begun.pk},
@@ -202,6 +207,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "job": {"job_id": job.pk},
         "mix": {"slug": "their-mix"},
         "run": {"run_id": run.pk},
+        "change": {"change_id": change.pk},
+        "view": {"view_id": view.pk},
         "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
         "pipeline": {"pipeline_id": pipeline.pk},
         "attempt": {"attempt_id": attempt.pk},

@@ -24,7 +24,7 @@ ODD = {
     "half a surrogate pair": "%ed%a0%80",
 }
 QUERIES = {
-    "runs/": ("q", "state", "recipe", "person", "sort", "page", "project"),
+    "runs/": ("filter", "columns", "sort", "page", "view", "project"),
     "compare/": ("runs",),
     "pipelines/": ("page", "project"),
     "runs/new/": ("from", "recipe", "version", "project"),
@@ -41,7 +41,7 @@ QUERIES = {
     "metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
     "api/v1/metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
     "account/login/": ("next",),
-    "api/v1/runs": ("state", "limit", "offset"),
+    "api/v1/runs": ("state", "filter", "limit", "offset"),
     "api/v1/runs/<int:run_id>/metrics": ("names",),
 }
 BODIES = ("a\x00b", "a\ud800b", "x" * 200 + "@" + "9" * 5_000)

@@ -8,7 +8,7 @@ from celery.signals import worker_init, worker_shutting_down
 
 from llmhub.celery import app
 from llmhub.metrics import fold as folding
-from workers import jobs, node, probing
+from workers import jobs, leftovers, node, probing
 
 
 @app.task(name="workers.tasks.claim_runs")
@@ -33,6 +33,12 @@ def probe(probe_id: int) -> None:
 def fold(run_id: int) -> None:
     """Turns a run's newest points into blocks. Twice is as good as once."""
     folding.fold(run_id)
+
+
+@app.task(name="workers.tasks.remove_run")
+def remove_run(run_id: int) -> None:
+    """Removes what this machine holds of a run that was deleted. Twice is as good as once."""
+    leftovers.remove(run_id)
 
 
 @worker_init.connect

@@ -12,6 +12,7 @@ from ninja.errors import ValidationError
 
 from llmhub.api import datasets, external
 from llmhub.api.operations import router
+from llmhub.metrics.filters.errors import FilterError
 from llmhub.runs.refusal import LaunchRefused
 
 # Points come in through a plain view (`metrics.views`), as the path is hot; described here by hand.
@@ -96,6 +97,18 @@ def launch_refused(request: HttpRequest, refusal: LaunchRefused) -> HttpResponse
 @api.exception_handler(datasets.NotAdded)
 def dataset_not_added(request: HttpRequest, refusal: datasets.NotAdded) -> HttpResponse:
     body = {"detail": _("The dataset was not added."), "fields": refusal.errors}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(FilterError)
+def filter_refused(request: HttpRequest, error: FilterError) -> HttpResponse:
+    body = {
+        "detail": _("The filter cannot be read."),
+        "fields": {"filter": [error.message]},
+        "position": error.start,
+        "end": error.end,
+        "nearest": error.nearest,
+    }
     return api.create_response(request, body, status=422)
 
 

@@ -29,6 +29,7 @@ from llmhub.api.schemas import (
 from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.lib.texts import is_slug, whole
 from llmhub.metrics import query, window_answer
+from llmhub.metrics.filters import conditions
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.runs import checkpoints, pipelines, services
 from llmhub.runs import launch as launching
@@ -46,6 +47,12 @@ IdempotencyKey = HeaderEx[
         description="Repeating a launch with the same key returns the run of the first time.",
     ),
 ]
+
+
+FILTER = (
+    "As on the page of runs: `state = running and config.training.learning_rate < 3e-4 and "
+    "last(val/loss) < 3`. What cannot be read is refused (422) at the `position` of its character."
+)
 
 
 def token(request: HttpRequest) -> ApiToken:
@@ -244,11 +251,12 @@ def stages_of(project: Project, body: PipelineIn) -> list[pipelines.Stage]:
 def list_runs(
     request: HttpRequest,
     state: State | None = None,
+    filter: QueryEx[str, P(description=FILTER)] = "",  # noqa: A002 as its name in the address
     limit: QueryEx[int, P(ge=1, le=500)] = 50,
     offset: QueryEx[int, P(ge=0, le=10**9)] = 0,
 ) -> RunsOut:
-    """Newest first."""
-    rows = runs_of(request)
+    """Newest first, without what is archived or in the trash unless the filter asks for it."""
+    rows = conditions.apply(runs_of(request), filter, token(request).project, token(request).user)
     if state:
         rows = rows.filter(state=state)
     page = [RunOut.of(run) for run in rows[offset : offset + limit]]

@@ -2,122 +2,164 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from django import forms
-from django.core.paginator import Page, Paginator
-from django.db.models import F, FloatField, OrderBy, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce, Now
-from django.utils.translation import gettext_lazy as _
+from django.db.models import Exists, F, FilteredRelation, FloatField, OrderBy, OuterRef, Q, QuerySet
+from django.db.models import Value as Constant
+from django.db.models.functions import NullIf
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
-from llmhub.accounts.models import Project, User
+from llmhub.dashboard import columns
+from llmhub.dashboard.columns import Column, Figures, Measured
 from llmhub.lib import metric_names
+from llmhub.lib.texts import whole
+from llmhub.metrics.filters.names import Names
+from llmhub.metrics.filters.tree import Figure
 from llmhub.metrics.models import Series
-from llmhub.recipes.models import Recipe
 from llmhub.runs.models import Run
-from llmhub.runs.states import ACTIVE, State
 
 PER_PAGE = 50
-UNDER_WAY = "under_way"
-STATES = [("", _("Any state")), (UNDER_WAY, _("Under way")), *State.choices]
+# So many matches are counted; where there are more, the page says so. Without a filter counting
+# costs less.
+COUNTED = 1_000
+COUNTED_PLAIN = 10_000
+# Whoever wants to see what comes after these pages is better off with a filter.
+MOST_PAGES = 200
 
 TRAIN_LOSS = metric_names.TRAIN_LOSS.name
 VAL_LOSS = metric_names.VAL_LOSS.name
 VAL_PERPLEXITY = metric_names.VAL_PERPLEXITY.name
 SHOWN = (TRAIN_LOSS, VAL_LOSS, VAL_PERPLEXITY)
 
-
-def figure(name: str, field: str) -> Subquery:
-    series = Series.objects.filter(run=OuterRef("pk"), name=name)
-    return Subquery(series.values(field)[:1], output_field=FloatField())
-
-
-# What a person may sort by; the expression is only computed for the one chosen.
-SORTS: dict[str, Any] = {
-    "name": F("name"),
-    "state": F("state"),
-    "created": F("created_at"),
-    "duration": Coalesce(F("ended_at"), Now()) - F("started_at"),
-    "train_loss": figure(TRAIN_LOSS, "last"),
-    "val_loss": figure(VAL_LOSS, "last"),
-    "best_val": figure(VAL_LOSS, "min"),
-    "perplexity": figure(VAL_PERPLEXITY, "last"),
-}
 NEWEST_FIRST = "-created"
-
-
-class FilterForm(forms.Form):
-    """What the address says; nonsense in it counts as not said."""
-
-    q = forms.CharField(label=_("Search"), required=False, max_length=120)
-    state = forms.ChoiceField(label=_("State"), required=False, choices=STATES)
-    recipe = forms.ModelChoiceField(
-        Recipe.objects.none(),
-        label=_("Recipe"),
-        required=False,
-        to_field_name="slug",
-        empty_label=_("Any recipe"),
-    )
-    person = forms.ModelChoiceField(
-        User.objects.none(), label=_("Person"), required=False, empty_label=_("Anyone")
-    )
-
-    def __init__(self, data: Any, project: Project) -> None:
-        super().__init__(data, auto_id="filter_%s")
-        here = Run.objects.filter(project=project)
-        recipes = here.values("recipe_version__recipe")
-        self.choose("recipe", Recipe.objects.filter(pk__in=recipes))
-        people = User.objects.filter(pk__in=here.values("created_by")).order_by("name", "email")
-        self.choose("person", people)
-        self.is_valid()
-
-    def choose(self, name: str, rows: QuerySet[Any]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = rows
-
-    @property
-    def chosen(self) -> dict[str, Any]:
-        return {name: value for name, value in self.cleaned_data.items() if value}
+# Large columns of the rows beside a run that no list shows.
+UNSEEN = (
+    "overrides",
+    "message",
+    "recipe_version__spec",
+    "recipe_version__recipe__summary",
+    "dataset_version__sample",
+    "dataset_version__reading",
+    "dataset_version__derivation",
+)
 
 
 @dataclass(frozen=True)
 class Sort:
-    name: str
+    column: Column
     descending: bool
 
     @classmethod
-    def read(cls, text: str) -> Sort:
-        name = text.removeprefix("-")
-        if name not in SORTS:
-            return cls.read(NEWEST_FIRST)
-        return cls(name, text.startswith("-"))
+    def read(cls, text: str, names: Names) -> Sort:
+        """What cannot be sorted by counts as not said."""
+        found = columns.read(text.removeprefix("-"), names)
+        if len(found) != 1 or not found[0].sorts:
+            return cls.read(NEWEST_FIRST, names)
+        return cls(found[0], text.startswith("-"))
 
     def __str__(self) -> str:
-        return f"{'-' if self.descending else ''}{self.name}"
+        return f"{'-' if self.descending else ''}{self.column.key}"
 
-    def order(self) -> list[OrderBy]:
-        by = OrderBy(SORTS[self.name], descending=self.descending, nulls_last=True)
-        return [by, OrderBy(F("pk"), descending=True)]
-
-
-def rows(project: Project, chosen: dict[str, Any], sort: Sort) -> QuerySet[Run]:
-    conditions = [condition(name, value) for name, value in chosen.items()]
-    found = Run.objects.filter(*conditions, project=project).order_by(*sort.order())
-    return found.with_names()
+    def order(self, by: Any) -> list[OrderBy]:
+        first = OrderBy(by, descending=self.descending, nulls_last=True)
+        return [first, OrderBy(F("pk"), descending=True)]
 
 
-def condition(name: str, value: Any) -> Q:
-    if name == "q":
-        return (
-            Q(name__icontains=value)
-            | Q(dataset_version__dataset__name__icontains=value)
-            | Q(mix_version__mix__name__icontains=value)
-        )
-    if name == "state":
-        return Q(state__in=[*ACTIVE, State.QUEUED] if value == UNDER_WAY else [value])
-    return Q(recipe_version__recipe=value) if name == "recipe" else Q(created_by=value)
+@dataclass(frozen=True)
+class Page:
+    ids: list[int]
+    number: int
+    # How many match; fewer than do where `is_whole` is not said.
+    count: int
+    is_whole: bool
+    has_next: bool
+
+    @property
+    def first(self) -> int:
+        return (self.number - 1) * PER_PAGE + 1
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.ids) - 1
+
+    @property
+    def counted(self) -> int:
+        """Of more matches than were counted, how many were."""
+        return self.count - 1
+
+    @property
+    def has_previous(self) -> bool:
+        return self.number > 1
+
+
+def page_of(
+    found: QuerySet[Run], sort: Sort, number: str = "", *, all_of_them: bool = False
+) -> Page:
+    """One page of what was found. `all_of_them`: nothing was asked for, so counting is cheap.
+
+    The matches are gone through once: their ids are read up to a bound. Where that is all of
+    them, the page is chosen among these; where there are more, they are so many that a walk in
+    the order of an index soon meets a page of them.
+    """
+    if all_of_them:
+        count = found.order_by()[: COUNTED_PLAIN + 1].count()
+        is_whole = count <= COUNTED_PLAIN
+    else:
+        ids = list(found.order_by().values_list("pk", flat=True)[: COUNTED + 1])
+        count, is_whole = len(ids), len(ids) <= COUNTED
+        found = Run.objects.filter(pk__in=ids) if is_whole else found
+    wanted = min(max(whole(number) or 1, 1), MOST_PAGES)
+    if is_whole:
+        wanted = min(wanted, max(1, math.ceil(count / PER_PAGE)))
+    ids = ordered(found, sort, (wanted - 1) * PER_PAGE, PER_PAGE + 1) if count else []
+    if not ids and wanted > 1:
+        return page_of(found, sort, "1", all_of_them=all_of_them)
+    has_next = len(ids) > PER_PAGE and wanted < MOST_PAGES
+    return Page(ids[:PER_PAGE], wanted, count, is_whole, has_next)
+
+
+def ordered(found: QuerySet[Run], sort: Sort, offset: int, most: int) -> list[int]:
+    """A slice of the runs by their order, as ids: narrow rows are sorted fast."""
+    operand = sort.column.operand
+    if not isinstance(operand, Figure):
+        rows = found.order_by(*sort.order(sort.column.order))
+        return list(rows.values_list("pk", flat=True)[offset : offset + most])
+    own = FilteredRelation("series", condition=Q(series__name=operand.metric))
+    joined = found.alias(figure=own)
+    if operand.function != "last":
+        number = NullIf(f"figure__{operand.function}", not_a_number(operand))
+        rows = joined.order_by(*sort.order(number))
+        return list(rows.values_list("pk", flat=True)[offset : offset + most])
+    return walked(found, joined, sort, operand.metric, offset, most)
+
+
+def not_a_number(figure: Figure) -> Constant:
+    """What a sort takes for absent. A count is always a number."""
+    if figure.function == "count":
+        return Constant(-1)
+    return Constant(math.nan, output_field=FloatField())
+
+
+def walked(
+    found: QuerySet[Run], joined: QuerySet[Run], sort: Sort, metric: str, offset: int, most: int
+) -> list[int]:
+    """By the last value of a metric: first the runs that have one, along the index of `Series`,
+    then the others."""
+    having = joined.filter(Q(figure__last__lt=math.nan))
+    by = OrderBy(F("figure__last"), descending=sort.descending)
+    rows = having.order_by(by, "-pk").values_list("pk", flat=True)
+    ids = list(rows[offset : offset + most])
+    if len(ids) == most:
+        return ids
+    before = offset + len(ids) if ids or not offset else having.count()
+    own = Series.objects.filter(run=OuterRef("pk"), name=metric, last__lt=math.nan)
+    others = found.filter(~Exists(own)).order_by("-pk").values_list("pk", flat=True)
+    start = max(0, offset - before)
+    return [*ids, *others[start : start + most - len(ids)]]
 
 
 @dataclass(frozen=True)
@@ -138,13 +180,51 @@ class Row:
         return self.series.get(VAL_PERPLEXITY)
 
 
-def page_of(found: QuerySet[Run], number: str | None) -> Page[Run]:
-    return Paginator(found, PER_PAGE).get_page(number)
-
-
 def with_figures(runs: list[Run]) -> list[Row]:
     """The runs with their summaries, in one query."""
     by_run: dict[int, dict[str, Series]] = {run.pk: {} for run in runs}
     for series in Series.objects.filter(run__in=by_run, name__in=SHOWN):
         by_run[series.run_id][series.name] = series
     return [Row(run, by_run[run.pk]) for run in runs]
+
+
+@dataclass(frozen=True)
+class TableRow:
+    run: Run
+    url: str
+    # What the box of the row is called.
+    choose: str
+    about: str
+    cells: SafeString
+
+
+def rows(ids: list[int], shown: list[Column]) -> list[TableRow]:
+    """What the page shows of its runs, in three queries."""
+    unseen = UNSEEN if any(column.path for column in shown) else (*UNSEEN, "config")
+    found = Run.objects.with_names().select_related("pipeline").defer(*unseen).in_bulk(ids)
+    # One may have been deleted since its id was read.
+    runs = [found[number] for number in ids if number in found]
+    measured = measure(ids, shown)
+    choose = _("Choose %(name)s")
+    return [
+        TableRow(
+            run,
+            reverse("run", args=[run.pk]),
+            choose % {"name": run.name},
+            run.origin,
+            columns.cells(shown, run, measured[run.pk]),
+        )
+        for run in runs
+    ]
+
+
+def measure(ids: list[int], shown: list[Column]) -> dict[int, Measured]:
+    """Figures as plain numbers, and the long curves only where they are drawn."""
+    figures: dict[int, dict[str, Figures]] = {number: {} for number in ids}
+    summaries = Series.objects.filter(run__in=ids, name__in=columns.metrics(shown))
+    for row in summaries.values_list("run", "name", "last", "min", "max", "count"):
+        figures[row[0]][row[1]] = Figures(*row[2:])
+    drawn = any(column.key == "curve" for column in shown)
+    curves = Series.objects.filter(run__in=ids if drawn else [], name=TRAIN_LOSS)
+    by_run = {series.run_id: series for series in curves}
+    return {number: Measured(figures[number], by_run.get(number)) for number in ids}

@@ -50,7 +50,7 @@ def of(user: User, project: Project) -> dict[str, Any]:
 
 
 def project_runs(project: Project) -> QuerySet[Run]:
-    return Run.objects.filter(project=project).with_names()
+    return Run.objects.filter(project=project).listed().with_names()
 
 
 def first_steps(datasets: list[Dataset], machines: list[Machine]) -> list[Step]:

@@ -1,4 +1,4 @@
-"""The pages about many runs: overview, runs table, comparison."""
+"""The pages about many runs: overview and comparison. The runs table is in `runs_views`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
-from django_htmx.http import push_url
 
 from llmhub.accounts.decorators import project_required
 from llmhub.accounts.middleware import enter
@@ -25,39 +24,6 @@ def overview(request: ProjectRequest) -> HttpResponse:
     context["topic"] = project_topic(request.project.pk)
     template = "dashboard/_overview.html" if request.htmx else "dashboard/overview.html"
     return render(request, template, context)
-
-
-@require_safe
-@project_required()
-def runs(request: ProjectRequest) -> HttpResponse:
-    form = runs_table.FilterForm(request.GET, request.project)
-    sort = runs_table.Sort.read(request.GET.get("sort", ""))
-    found = runs_table.rows(request.project, form.chosen, sort)
-    page = runs_table.page_of(found, request.GET.get("page"))
-    context = {
-        "form": form,
-        "sort": sort,
-        "page": page,
-        "rows": runs_table.with_figures(list(page.object_list)),
-        "topic": project_topic(request.project.pk),
-        "states": dict(State.choices),
-    }
-    if not request.htmx:
-        return render(request, "dashboard/runs.html", context)
-    response = render(request, "dashboard/_runs.html", context)
-    # A refresh by itself is no step in the browser's history.
-    refreshed = request.htmx.target == "runs-live"
-    return response if refreshed else push_url(response, address(request))
-
-
-def address(request: HubRequest) -> str:
-    """The page's own address, without what the form left empty."""
-    said = request.GET.copy()
-    for name in [name for name, value in said.items() if not value]:
-        del said[name]
-    if said.get("sort") == runs_table.NEWEST_FIRST:
-        del said["sort"]
-    return f"{request.path}?{said.urlencode()}" if said else request.path
 
 
 @require_safe

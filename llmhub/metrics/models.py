@@ -129,6 +129,10 @@ class Series(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "name"], name="one_series_per_name")]
+        indexes = [
+            # The runs table walks a metric in its order, and finds who has one without its rows.
+            models.Index("name", "last", include=["run"], name="series_in_order"),
+        ]
 
 
 class Sample(models.Model):

@@ -91,6 +91,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def of_workers(self) -> RunQuerySet:
         return self.exclude(recipe_version=None)
 
+    def listed(self) -> RunQuerySet:
+        """Without those that are out of the way or in the trash."""
+        return self.filter(archived_at=None, trashed_at=None)
+
 
 class PipelineQuerySet(models.QuerySet["Pipeline"]):
     def visible_to(self, user: User) -> PipelineQuerySet:

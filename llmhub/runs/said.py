@@ -1,11 +1,11 @@
-"""What a script says of its run, checked before it is stored: each reason names its field."""
+"""What people and scripts say of a run, checked before it is stored: reasons by their field."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -32,6 +32,9 @@ class Refused(Exception):
     def __init__(self, errors: Errors) -> None:
         super().__init__(errors)
         self.errors = errors
+
+    def __str__(self) -> str:
+        return " ".join(reason for reasons in self.errors.values() for reason in reasons)
 
 
 def storable(field: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -82,12 +85,12 @@ def word(value: float) -> str:
     return "Infinity" if value > 0 else "-Infinity"
 
 
-def tags(given: list[str]) -> list[str]:
-    """In their order, each once."""
-    found = list(dict.fromkeys(tag.strip() for tag in given))
+def tags(given: Iterable[str]) -> list[str]:
+    """In their order, each once. A comma stands between them where people type them."""
+    found = list(dict.fromkeys(" ".join(tag.split()) for tag in given))
     for tag in found:
-        if not tag or len(tag) > MAX_TAG or UNFIT_IN_NAMES.search(tag):
-            reason = _("A tag has from 1 to %(limit)s characters, all of them visible.")
+        if not tag or len(tag) > MAX_TAG or "," in tag or UNFIT_IN_NAMES.search(tag):
+            reason = _("A tag has from 1 to %(limit)s visible characters, and no comma among them.")
             raise Refused({"tags": [reason % {"limit": MAX_TAG}]})
     if len(found) > MAX_TAGS:
         raise Refused({"tags": [_("At most %(limit)s tags.") % {"limit": MAX_TAGS}]})

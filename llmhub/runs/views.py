@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,12 +22,14 @@ from llmhub.runs import (
     checkpoints,
     inputs,
     lineage,
+    organise,
     page,
     pipeline_page,
     services,
     workers_page,
 )
 from llmhub.runs.models import Run
+from llmhub.runs.said import Refused
 
 # The parts of the page that are fetched again when the run moves, by their id in it. So is its
 # lineage, which shows nothing else of the run.
@@ -44,20 +48,29 @@ def run(request: HubRequest, run_id: int) -> HttpResponse:
     found = access.get(request.user, page.runs(), pk=run_id)
     if request.htmx.target == "run-lineage":
         return render(request, "runs/_lineage.html", lineage.context(found))
-    context = page.context(request.user, found) | pipeline_page.strip(found)
+    context = whole_context(request, found)
     part = PARTS.get(request.htmx.target or "")
-    if found.is_external:
-        context |= page.left_files(found)
     if part:
         return render(request, part, context)
     enter(request, found.project_id)
+    return whole_page(request, found, context)
+
+
+def whole_context(request: HubRequest, found: Run) -> dict[str, Any]:
+    left = page.left_files(found) if found.is_external else {}
+    return page.context(request.user, found) | pipeline_page.strip(found) | left
+
+
+def whole_page(
+    request: HubRequest, found: Run, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
     context |= lineage.context(found) | {
         "titles": page.metric_titles(),
         "notes": page.shown(found.notes),
         **(page.said(found) if found.is_external else page.planned(found)),
         "writes": found.objective in inputs.WRITES or found.is_external,
     }
-    return render(request, "runs/run.html", context)
+    return render(request, "runs/run.html", context, status=status)
 
 
 @require_POST
@@ -76,6 +89,25 @@ def run_pause(request: HubRequest, run_id: int) -> HttpResponse:
 @login_required
 def run_resume(request: HubRequest, run_id: int) -> HttpResponse:
     return ask(request, run_id, services.resume)
+
+
+@require_POST
+@login_required
+def run_about(request: HubRequest, run_id: int) -> HttpResponse:
+    """What the team says of the run: its tags, with commas between, and notes."""
+    found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
+    typed = {name: request.POST.get(name, "") for name in ("tags", "notes")}
+    try:
+        with transaction.atomic():
+            organise.set_tags(found, filter(None, map(str.strip, typed["tags"].split(","))))
+            organise.set_notes(found, typed["notes"])
+    except Refused as problem:
+        # What was typed stays in the form.
+        found = page.runs().get(pk=run_id)
+        context = whole_context(request, found) | {"typed": typed, "problem": problem}
+        return whole_page(request, found, context, status=422)
+    messages.success(request, _("Tags and notes are saved."))
+    return redirect("run", run_id)
 
 
 @require_POST

@@ -301,6 +301,21 @@ def test_the_list_filters_by_state_and_pages(script, project, django_assert_max_
     assert len(answer["items"]) == 2
 
 
+def test_the_list_speaks_the_language_of_the_page(script, project):
+    for name, tags in (("plain", []), ("first", ["baseline"]), ("second", ["baseline"])):
+        make_run(project, name=name, tags=tags)
+    answer = script.get("/runs?filter=tag%20=%20baseline%20and%20name%20!=%20first").json()
+    assert (answer["count"], answer["items"][0]["name"]) == (1, "second")
+
+
+def test_a_filter_that_cannot_be_read_is_refused_at_its_character(script):
+    answer = script.get("/runs?filter=state%20=%20runing")
+    assert answer.status_code == 422
+    said = answer.json()
+    assert said["fields"].keys() == {"filter"}
+    assert (said["position"], said["end"], said["nearest"]) == (8, 14, ["running"])
+
+
 def test_a_stop_reaches_the_run(script, project):
     run = make_run(project)
     assert script.post(f"/runs/{run.pk}/stop").json()["state"] == State.STOPPED

@@ -14,6 +14,7 @@ from tests.e2e.hub import RunningHub
 PATHS = [
     "/",
     "/runs/",
+    "/runs/trash/",
     "/compare/",
     "/recipes/",
     "/recipes/gpt2-125m/",

@@ -121,7 +121,7 @@ def test_a_run_that_moves_has_the_overview_fetched_once(
 
 
 def test_the_list_shows_a_run_that_came_after_it(page: Page, hub: RunningHub, run_id: int) -> None:
-    page.goto(f"{hub.url}/runs/?q=later")
+    page.goto(f"{hub.url}/runs/?filter=later")
     page.wait_for_timeout(SETTLED_MS)
     assert page.locator("#runs-live tbody tr").count() == 0
     publish(hub, run_id, "later", type="run", state="succeeded", want="run", step=0)

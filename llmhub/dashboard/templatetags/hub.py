@@ -142,7 +142,7 @@ def config_value(value: Any) -> str:
 @register.filter
 def comma(values: list[float] | None) -> str:
     """Numbers for a data- attribute: the same in every language."""
-    return ",".join(plain(value) for value in values or ())
+    return ",".join(f"{value:.6g}" for value in values or ())
 
 
 @register.filter
@@ -152,22 +152,23 @@ def plain(value: float | str | None) -> str:
 
 
 @register.inclusion_tag("components/sort_header.html", takes_context=True)
-def sort_header(
-    context: dict[str, Any], first: str, label: str, numeric: bool = False
-) -> dict[str, Any]:
-    """A column's head: sorts by it, `first` as named, and the other way round when asked again."""
-    name = first.removeprefix("-")
-    current = context["sort"]
-    order = ""
-    target = first
-    if current.name == name:
-        order = "descending" if current.descending else "ascending"
-        target = name if current.descending else f"-{name}"
-    query = context["request"].GET.copy()
-    query.pop("page", None)
-    query["sort"] = target
-    url = f"{context['request'].path}?{query.urlencode()}"
-    return {"url": url, "label": label, "order": order, "numeric": numeric}
+def sort_header(context: dict[str, Any], column: Any) -> dict[str, Any]:
+    """A column's head: sorts by it, and the other way round when it is asked again."""
+    sort = context.get("sort")
+    order, target = "", column.first
+    if sort and sort.column.key == column.key:
+        order = "descending" if sort.descending else "ascending"
+        target = column.key if sort.descending else f"-{column.key}"
+    url = str(context["address"].with_(sort=target)) if column.sorts else ""
+    css = "run-name" if column.key == "name" else ("num" if column.is_number else "")
+    return {
+        "key": column.key,
+        "url": url,
+        "label": column.title,
+        "help": column.help,
+        "order": order,
+        "css": css,
+    }
 
 
 @register.filter

@@ -11,7 +11,7 @@ const CALM_MS = 500;
 class LiveRuns extends HTMLElement {
   connectedCallback() {
     this.states = JSON.parse(document.getElementById("run-states").textContent);
-    this.refresher = new Refresher(() => refreshPart(this), CALM_MS);
+    this.refresher = new Refresher(() => this.refresh(), CALM_MS);
     this.stop = watch(this.dataset.topics.split(" "), (message) => this.receive(message), {
       // What came before, or while the connection was down, is not told again.
       onState: (state) => state === "live" && this.callForRows(),
@@ -23,11 +23,21 @@ class LiveRuns extends HTMLElement {
     this.refresher.close();
   }
 
+  // A wide table stays where it was scrolled to.
+  async refresh() {
+    const left = this.querySelector(".table-wrap")?.scrollLeft ?? 0;
+    await refreshPart(this);
+    const table = this.querySelector(".table-wrap");
+    if (table) table.scrollLeft = left;
+  }
+
   callForRows() {
     if (this.dataset.url) this.refresher.ask();
   }
 
   receive(message) {
+    if (message.type === "organised") this.callForRows();
+    if (!message.run) return;
     const rows = this.querySelectorAll(`[data-run="${Number(message.run)}"]`);
     if (message.type === "run" && !rows.length) this.callForRows();
     for (const row of rows) {
@@ -37,11 +47,13 @@ class LiveRuns extends HTMLElement {
   }
 
   showState(row, { state, step }) {
+    this.showStep(row, step);
     const badge = row.querySelector(".state");
+    // A table may be without the column.
+    if (!badge) return;
     const ended = !badge.classList.contains(`state-${state}`) && this.dataset.reload === "states";
     badge.className = `state state-${state}`;
     badge.textContent = this.states[state] ?? state;
-    this.showStep(row, step);
     if (ended) this.callForRows();
   }
 
@@ -59,12 +71,14 @@ class LiveRuns extends HTMLElement {
     if ("train/loss" in last) row.querySelector("run-sparkline")?.push(step, Number(last["train/loss"]));
   }
 
-  // A cell with data-best keeps the lowest value there was.
+  // A cell of the lowest or highest value (data-of, or data-best for the lowest) changes only for
+  // one that goes further.
   showFigure(cell, value) {
-    if ("best" in cell.dataset) {
-      if (value >= Number(cell.dataset.best || Infinity)) return;
-      cell.dataset.best = value;
-    }
+    const { best, of = best === undefined ? "last" : "min", value: known = best } = cell.dataset;
+    if (of === "count") return;
+    if (of === "min" && value >= Number(known || Infinity)) return;
+    if (of === "max" && value <= Number(known || -Infinity)) return;
+    cell.dataset[best === undefined ? "value" : "best"] = value;
     cell.textContent = figure(value);
   }
 }

@@ -1,63 +1,131 @@
-// Chooses runs in a table and takes them to the comparison; the choice outlives filters and pages.
+// Chooses runs in a table, for the comparison and for what is done to many at once. The choice
+// outlives filters, pages and rows that move; Shift chooses all between two rows.
 import { format, gettext, ngettext } from "../lib/i18n.js";
 
 class RunPicker extends HTMLElement {
   chosen = new Set();
+  // All that the filter finds, also on other pages.
+  everything = false;
 
   connectedCallback() {
-    this.bar = this.querySelector("form[data-compare]");
+    this.bar = this.querySelector("#chosen-form");
+    this.addEventListener("click", this.click);
     this.addEventListener("change", this.choose);
-    this.addEventListener("click", this.clear);
     this.addEventListener("htmx:afterSettle", this.mark);
     this.addEventListener("part-refreshed", this.mark);
-    this.bar.addEventListener("submit", this.go);
+    this.addEventListener("htmx:configRequest", this.send);
+    document.addEventListener("runs-changed", this.changed);
     for (const box of this.boxes()) if (box.checked) this.chosen.add(box.value);
     this.show();
   }
 
   disconnectedCallback() {
-    this.removeEventListener("change", this.choose);
-    this.removeEventListener("click", this.clear);
-    this.removeEventListener("htmx:afterSettle", this.mark);
-    this.removeEventListener("part-refreshed", this.mark);
-    this.bar.removeEventListener("submit", this.go);
+    document.removeEventListener("runs-changed", this.changed);
   }
 
   boxes() {
-    return this.querySelectorAll("input[name=runs]");
+    return [...this.querySelectorAll("input[name=runs]")];
   }
 
-  choose(event) {
-    if (event.target.name !== "runs") return;
-    const { value, checked } = event.target;
-    if (checked) this.chosen.add(value);
-    else this.chosen.delete(value);
-    this.show();
+  click = (event) => {
+    if (event.target.name === "runs") this.span(event);
+    if (event.target.closest("[data-clear]")) this.clear();
+    if (event.target.closest("[data-everything]")) this.chooseEverything();
+    if (event.target.closest("[data-submit]")) this.compare();
+  };
+
+  // The click has changed the box already; those between it and the last one follow.
+  span({ target, shiftKey }) {
+    const boxes = this.boxes();
+    const [from, to] = [boxes.findIndex((box) => box.value === this.last), boxes.indexOf(target)];
+    if (shiftKey && from >= 0) {
+      const [first, end] = from < to ? [from, to] : [to, from];
+      for (const box of boxes.slice(first, end + 1)) this.put(box, target.checked);
+    }
+    this.last = target.value;
   }
 
-  clear(event) {
-    if (!event.target.closest("[data-clear]")) return;
-    this.chosen.clear();
+  put(box, checked) {
+    box.checked = checked;
+    if (checked) this.chosen.add(box.value);
+    else this.chosen.delete(box.value);
+  }
+
+  choose = ({ target }) => {
+    const isAll = "all" in target.dataset;
+    if (target.name !== "runs" && !isAll) return;
+    this.everything = false;
+    for (const box of isAll ? this.boxes() : [target]) this.put(box, target.checked);
     this.mark();
-    this.show();
+  };
+
+  chooseEverything() {
+    this.everything = true;
+    for (const box of this.boxes()) this.put(box, true);
+    this.mark();
   }
 
-  mark() {
-    for (const box of this.boxes()) box.checked = this.chosen.has(box.value);
+  clear() {
+    this.chosen.clear();
+    this.everything = false;
+    this.mark();
   }
+
+  // What the forms around the list take from the address of what is shown.
+  remember() {
+    const url = new URL(this.querySelector("live-runs").dataset.url, location.href);
+    for (const input of this.querySelectorAll("[data-now]")) {
+      input.value = url.searchParams.get(input.dataset.now) ?? "";
+    }
+  }
+
+  mark = () => {
+    this.remember();
+    const boxes = this.boxes();
+    for (const box of boxes) box.checked = this.everything || this.chosen.has(box.value);
+    const marked = boxes.filter((box) => box.checked).length;
+    const all = this.querySelector("[data-all]");
+    if (all) {
+      all.checked = marked > 0 && marked === boxes.length;
+      all.indeterminate = marked > 0 && marked < boxes.length;
+    }
+    this.bar.querySelector("[data-everything]").hidden =
+      this.everything || !all?.checked || !this.querySelector("#page-next, #page-previous");
+    this.show();
+  };
 
   show() {
     const n = this.chosen.size;
-    this.bar.hidden = n === 0;
+    this.bar.hidden = n === 0 && !this.everything;
     const text = ngettext("{n} run chosen", "{n} runs chosen", n);
-    this.bar.querySelector("[data-count]").textContent = format(text, { n });
-    this.bar.querySelector("[data-submit]").textContent = format(gettext("Compare ({n})"), { n });
+    this.bar.querySelector("[data-count]").textContent = this.everything
+      ? gettext("All that match are chosen")
+      : format(text, { n });
+    const compare = this.bar.querySelector("[data-submit]");
+    compare.textContent = format(gettext("Compare ({n})"), { n });
+    compare.hidden = this.everything;
   }
 
-  go = (event) => {
-    event.preventDefault();
-    location.assign(`${this.bar.action}?runs=${[...this.chosen].join(",")}`);
+  // The rows of other pages are not in the document.
+  send = ({ target, detail }) => {
+    if (target !== this.bar) return;
+    for (const dialog of this.bar.querySelectorAll("dialog[open]")) dialog.close();
+    if (this.everything) {
+      const url = new URL(this.querySelector("live-runs").dataset.url, location.href);
+      detail.parameters.all = "on";
+      detail.parameters.filter = url.searchParams.get("filter") ?? "";
+    }
+    detail.parameters.runs = [...this.chosen].join(",");
   };
+
+  changed = () => {
+    this.clear();
+    this.querySelector("live-runs").callForRows();
+  };
+
+  compare() {
+    location.assign(`${this.bar.dataset.compare}?runs=${[...this.chosen].join(",")}`);
+  }
 }
 
 customElements.define("run-picker", RunPicker);

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from llmhub.datasets import imports
 from llmhub.jobs import lifecycle as jobs
 from llmhub.jobs import outbox
-from llmhub.runs import claim, files, reaper
+from llmhub.runs import claim, files, organise, reaper
 from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.listening import Ears
 
@@ -29,6 +29,7 @@ def chores() -> list[Chore]:
         Chore(outbox.tidy, every=600),
         Chore(imports.tidy, every=600),
         Chore(files.tidy, every=3600),
+        Chore(organise.empty_trash, every=600),
     ]
 
 

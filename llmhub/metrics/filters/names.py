@@ -1,0 +1,112 @@
+"""The names that a filter of a project may use: metrics and values of configs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, cached_property
+from typing import Any, get_args
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from llmhub.accounts.models import Project
+from llmhub.lib import metric_names
+from llmhub.metrics.filters.errors import FilterError, nearest
+from llmhub.metrics.filters.tree import Figure, Name
+from llmhub.metrics.models import Series
+from llmhub.recipes import fields, specs
+from llmhub.runs.models import Run
+
+CONFIG = "config."
+# The names of configs that no recipe has are taken from so many of the newest runs.
+LOOKED_AT = 200
+MOST_METRICS = 2_000
+
+Path = tuple[str, ...]
+
+# A step from one name to the next in the index, however many runs have each.
+METRICS = """
+    WITH RECURSIVE names (name) AS (
+        (SELECT name FROM metrics_series ORDER BY name LIMIT 1)
+        UNION ALL
+        SELECT (SELECT s.name FROM metrics_series s WHERE s.name > names.name
+                ORDER BY s.name LIMIT 1)
+        FROM names WHERE names.name IS NOT NULL
+    )
+    SELECT name FROM names WHERE name IS NOT NULL AND EXISTS (
+        SELECT 1 FROM metrics_series s JOIN runs_run r ON r.id = s.run_id
+        WHERE s.name = names.name AND r.project_id = %s
+    ) LIMIT %s
+"""
+
+
+@cache
+def spec_names() -> dict[str, Path]:
+    """The values of every recipe's config, by dotted name."""
+    return {name: tuple(name.split(".")) for spec in get_args(specs.Spec) for name in _of(spec)}
+
+
+def _of(spec: Any) -> Iterator[str]:
+    for group, info in spec.model_fields.items():
+        parts = fields.parts_of(info)
+        for part in parts:
+            yield from (field.name for field in fields.fields_of(part, group))
+        if not parts:
+            yield group
+
+
+def flat_paths(values: Any, path: Path = ()) -> Iterator[Path]:
+    if not isinstance(values, dict) or not values:
+        yield path
+        return
+    for name, value in values.items():
+        yield from flat_paths(value, (*path, str(name)))
+
+
+class Names:
+    """What is asked of the database is asked at most once."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def config(self, name: Name) -> Path:
+        """Where in a config the value stands that `config.…` names; raises FilterError."""
+        wanted = name.text[len(CONFIG) :]
+        found = spec_names().get(wanted) or self.configs.get(wanted)
+        if found:
+            return found
+        known = spec_names() | self.configs
+        short = sorted(dotted for dotted in known if dotted.endswith(f".{wanted}"))
+        if len(short) == 1:
+            return known[short[0]]
+        options = [CONFIG + dotted for dotted in short or nearest(wanted, known)]
+        if short:
+            message = _("“%s” is the name of several values.") % name.text
+        else:
+            message = _("No config here has a value “%s”.") % wanted
+        raise FilterError(message, name.start, name.end, options)
+
+    @cached_property
+    def configs(self) -> dict[str, Path]:
+        """What the newest runs have in theirs; those of outside scripts may have anything."""
+        newest = Run.objects.filter(project=self.project).order_by("-created_at", "-pk")
+        configs = newest.values_list("config", flat=True)[:LOOKED_AT]
+        paths = {path for config in configs for path in flat_paths(config)}
+        return {".".join(path): path for path in paths if path}
+
+    def check_metric(self, figure: Figure) -> None:
+        """Raises FilterError for a metric that no run of the project has."""
+        name = figure.metric
+        if name in metric_names.KNOWN:
+            return
+        if not Series.objects.filter(name=name, run__project=self.project).exists():
+            message = _("No run here has a metric “%s”.") % name
+            near = nearest(name, [*self.metrics, *metric_names.KNOWN])
+            options = [str(Figure(function=figure.function, metric=metric)) for metric in near]
+            raise FilterError(message, figure.start, figure.end, options)
+
+    @cached_property
+    def metrics(self) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(METRICS, [self.project.pk, MOST_METRICS])
+            return [name for (name,) in cursor.fetchall()]
