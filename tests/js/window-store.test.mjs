@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { condense } from "../../static/js/lib/series.js";
+import { WindowStore } from "../../static/js/lib/window-store.js";
+import { answer, pack } from "./planted.mjs";
+
+const points = (from, to) => Array.from({ length: to - from }, (_, at) => ({ step: from + at, value: from + at }));
+
+// A hub whose answers are given when the test says so, and a clock that stands still.
+class Page {
+  asked = [];
+  changes = [];
+  timers = [];
+  time = 0;
+
+  constructor(runs = [1]) {
+    this.store = new WindowStore({
+      runs,
+      load: (query) => new Promise((resolve, reject) => this.asked.push({ ...query, resolve, reject })),
+      onChange: (name) => this.changes.push(name),
+      now: () => this.time,
+      later: (work, wait) => this.timers.push({ work, at: this.time + wait }),
+    });
+  }
+
+  async answer(at, ...runs) {
+    this.asked[at].resolve(pack({ runs }));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  pass(milliseconds) {
+    this.time += milliseconds;
+    for (const timer of this.timers.splice(0)) {
+      if (timer.at <= this.time) timer.work();
+      else this.timers.push(timer);
+    }
+  }
+
+  want(more = {}) {
+    return this.store.want("loss", { px: 100, ...more });
+  }
+
+  values(more) {
+    return [...condense(this.want(more).series.get(1), 1e6).mean];
+  }
+}
+
+const message = (from_rev, steps, { run = 1, epoch = 0, name = "loss" } = {}) => ({
+  type: "points", run, epoch, from_rev, to_rev: from_rev + 1,
+  columns: { steps, times: steps, series: { [name]: steps } },
+});
+
+test("one request for all runs, and none while it is under way", async () => {
+  const page = new Page([1, 2]);
+  assert.equal(page.want(), null);
+  page.want();
+  assert.equal(page.asked.length, 1);
+  assert.deepEqual(page.asked[0].runs, [1, 2]);
+  await page.answer(0, answer(points(1, 4)), answer(points(1, 3), { run: 2 }));
+  assert.deepEqual(page.changes, ["loss"]);
+  assert.deepEqual(page.values(), [1, 2, 3]);
+  assert.equal(page.asked.length, 1);
+});
+
+test("a zoom draws the overview until the window is there, and drops what is older", async () => {
+  const page = new Page();
+  page.want();
+  await page.answer(0, answer(points(1, 101), { size: 10 }));
+  assert.ok(page.want({ from: 10, to: 20 }).isWhole);
+  assert.ok(page.want({ from: 11, to: 12 }).isWhole);
+  await page.answer(2, answer(points(11, 13)));
+  assert.deepEqual(page.values({ from: 11, to: 12 }), [11, 12]);
+  await page.answer(1, answer(points(10, 21)));
+  assert.deepEqual(page.values({ from: 11, to: 12 }), [11, 12]);
+  // Both are kept.
+  assert.equal(page.values({ from: 10, to: 20 }).length, 11);
+  assert.equal(page.asked.length, 3);
+});
+
+test("where every point is there already, a zoom asks for nothing", async () => {
+  const page = new Page();
+  page.want();
+  await page.answer(0, answer(points(1, 101)));
+  assert.ok(page.want({ from: 10, to: 20 }).isWhole);
+  assert.equal(page.asked.length, 1);
+});
+
+test("live points are appended, in their order, whenever the answer came", async () => {
+  const page = new Page();
+  page.want();
+  page.store.message(message(2, [5]));
+  page.store.message(message(1, [4]));
+  await page.answer(0, answer(points(1, 4), { rev: 1 }));
+  page.store.message(message(0, [3]));
+  page.store.message(message(4, [7]));
+  assert.deepEqual(page.values(), [1, 2, 3, 4, 5]);
+  page.store.message(message(3, [6]));
+  page.pass(200);
+  assert.deepEqual(page.values(), [1, 2, 3, 4, 5, 6, 7]);
+  assert.equal(page.asked.length, 1);
+});
+
+test("a lasting gap is fetched", async () => {
+  const page = new Page();
+  page.want();
+  await page.answer(0, answer(points(1, 4), { rev: 1 }));
+  page.store.message(message(2, [6]));
+  page.pass(1100);
+  page.want();
+  assert.equal(page.asked.length, 2);
+  await page.answer(1, answer(points(1, 7), { rev: 3 }));
+  assert.deepEqual(page.values(), [1, 2, 3, 4, 5, 6]);
+});
+
+test("a new epoch and a batch without its columns are fetched, but not at once again", async () => {
+  for (const news of [message(0, [2], { epoch: 1 }), { ...message(1, [9]), columns: undefined }]) {
+    const page = new Page();
+    page.want();
+    await page.answer(0, answer(points(1, 4), { rev: 1 }));
+    page.store.message(news);
+    page.want();
+    assert.equal(page.asked.length, 1);
+    page.pass(1000);
+    page.want();
+    assert.equal(page.asked.length, 2);
+  }
+});
+
+test("a metric that a run did not have yet is asked for when it comes", async () => {
+  const page = new Page([1, 2]);
+  page.want();
+  await page.answer(0, answer(points(1, 4)));
+  page.store.message(message(0, [1], { run: 2, name: "other" }));
+  page.pass(1000);
+  page.want();
+  assert.equal(page.asked.length, 1);
+  page.store.message(message(1, [1], { run: 2 }));
+  page.want();
+  assert.equal(page.asked.length, 2);
+});
+
+test("a window takes only the live points that lie in it", async () => {
+  const page = new Page();
+  page.want();
+  await page.answer(0, answer(points(1, 101), { size: 10 }));
+  page.want({ from: 90, to: 101 });
+  await page.answer(1, answer(points(90, 101)));
+  page.store.message(message(1, [101, 102]));
+  assert.equal(page.values({ from: 90, to: 101 }).at(-1), 101);
+  assert.equal(page.values().at(-1), 102);
+});
+
+test("after a lost connection what is looked at is asked for again, and an older answer dropped", async () => {
+  const page = new Page();
+  page.want();
+  page.store.expire();
+  page.pass(1000);
+  page.want();
+  assert.equal(page.asked.length, 2);
+  await page.answer(1, answer(points(1, 6), { rev: 3 }));
+  await page.answer(0, answer(points(1, 3), { rev: 1 }));
+  assert.equal(page.values().length, 5);
+});
+
+test("a hub that fails is asked again later", async () => {
+  const page = new Page();
+  page.want();
+  page.asked[0].reject(new Error("502"));
+  await new Promise((resolve) => setImmediate(resolve));
+  page.want();
+  assert.equal(page.asked.length, 1);
+  page.pass(2500);
+  page.want();
+  assert.equal(page.asked.length, 2);
+});
+
+test("live points carry the x of the axis, or the last one known", async () => {
+  const page = new Page();
+  page.want({ x: "tokens" });
+  await page.answer(0, answer([{ step: 1, value: 1, x: 100 }], { rev: 1 }));
+  const news = message(1, [2, 3]);
+  news.columns.series.tokens = [200, null];
+  page.store.message(news);
+  assert.deepEqual([...condense(page.want({ x: "tokens" }).series.get(1), 9).x], [100, 200, 200]);
+});
