@@ -81,6 +81,15 @@ URLS: dict[str, Rule] = {
     "runs/views/<int:view_id>/restore/": action(MEMBER, of="view"),
     "changes/<int:change_id>/undo/": action(MEMBER, of="change"),
     "compare/": page(),
+    "compare/marks/": page(),
+    "compare/figures/": page(),
+    "compare/points.csv": page(),
+    "compare/points.parquet": page(),
+    "runs/<int:run_id>/step-notes/": action(MEMBER, of="run", data={"step": 1, "text": "x"}),
+    "runs/<int:run_id>/step-notes/<int:note_id>/": action(
+        MEMBER, of="step note", data={"text": "x"}
+    ),
+    "runs/<int:run_id>/step-notes/<int:note_id>/remove/": action(MEMBER, of="step note"),
     # accounts
     "welcome/<str:secret>/": public("GET", "HEAD", "POST", of="link"),
     "invite/<str:secret>/": public("GET", "HEAD", "POST", of="invite"),

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
-from llmhub.dashboard.models import Change, SavedView
+from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
 from llmhub.runs import files
@@ -176,6 +176,7 @@ def make_objects(world: World, membership_id: int) -> None:
     checkpoint = Checkpoint.objects.create(
         run=run, attempt=attempt, step=1, path="/c/1", bytes=1, manifest_sha256="ab" * 32
     )
+    note = RunNote.objects.create(run=run, step=1, text=f"{MARK} note", by=world.alice)
     pipeline = Pipeline.objects.create(project=world.atlas, name=f"{MARK} pipeline", scale="smoke")
     make_run(world.atlas, name=f"{MARK} stage", pipeline=pipeline, stage=0)
     _, world.secrets[Who.OTHER_ATTEMPT] = make_attempt(make_run(world.elsewhere))
@@ -209,6 +210,7 @@ def make_objects(world: World, membership_id: int) -> None:
         "run": {"run_id": run.pk},
         "change": {"change_id": change.pk},
         "view": {"view_id": view.pk},
+        "step note": {"run_id": run.pk, "note_id": note.pk},
         "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
         "pipeline": {"pipeline_id": pipeline.pk},
         "attempt": {"attempt_id": attempt.pk},

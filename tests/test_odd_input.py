@@ -25,7 +25,11 @@ ODD = {
 }
 QUERIES = {
     "runs/": ("filter", "columns", "sort", "page", "view", "project"),
-    "compare/": ("runs",),
+    "compare/": ("runs", "base"),
+    "compare/marks/": ("runs",),
+    "compare/figures/": ("runs", "name"),
+    "compare/points.csv": ("runs", "name", "from", "to"),
+    "compare/points.parquet": ("runs", "name", "from", "to"),
     "pipelines/": ("page", "project"),
     "runs/new/": ("from", "recipe", "version", "project"),
     "recipes/<str:slug>/": ("version",),

@@ -1,4 +1,4 @@
-"""What people keep of the runs table: views of it, and what can be undone."""
+"""What people keep of the pages about many runs: views, notes, what can be undone."""
 
 from __future__ import annotations
 
@@ -88,3 +88,21 @@ class Change(models.Model):
     undone_at = models.DateTimeField(null=True)
 
     objects = ChangeQuerySet.as_manager()
+
+
+class RunNote(models.Model):
+    """What somebody has to say of a step of a run, pinned to its curves."""
+
+    MOST_CHARACTERS = 2_000
+
+    run = models.ForeignKey("runs.Run", on_delete=models.CASCADE, related_name="step_notes")
+    step = models.BigIntegerField(_("step"))
+    text = models.TextField(_("text"), max_length=MOST_CHARACTERS)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="step_notes"
+    )
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["step", "pk"]
+        indexes = [models.Index(fields=["run", "step"], name="notes_of_run")]

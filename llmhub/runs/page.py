@@ -165,6 +165,11 @@ def figure_title(name: str) -> str:
     return title_of(metric) if metric else name
 
 
+def metric_names_of(run: Run) -> list[str]:
+    """What the run has logged, so that its charts stand before their points are there."""
+    return list(run.series.order_by("name").values_list("name", flat=True))
+
+
 def metric_titles() -> dict[str, dict[str, str]]:
     """What charts are called; those of several metrics share the unit of their metrics."""
     known = {name: titled(title_of(metric), metric) for name, metric in metric_names.KNOWN.items()}

@@ -66,6 +66,7 @@ def whole_page(
 ) -> HttpResponse:
     context |= lineage.context(found) | {
         "titles": page.metric_titles(),
+        "metrics": page.metric_names_of(found),
         "notes": page.shown(found.notes),
         **(page.said(found) if found.is_external else page.planned(found)),
         "writes": found.objective in inputs.WRITES or found.is_external,

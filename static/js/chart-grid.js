@@ -1,8 +1,6 @@
 // The charts of a page: one card a chart, made and removed as metrics come and go, in groups.
-import { describeAxis } from "./lib/axes.js";
-import { described, grouped, oddCount } from "./lib/charts.js";
-import { gettext } from "./lib/i18n.js";
-import { curve } from "./lib/points.js";
+import { described, grouped } from "./lib/charts.js";
+import { format, gettext } from "./lib/i18n.js";
 import { Plot } from "./plot.js";
 
 function element(tag, className, ...children) {
@@ -19,14 +17,42 @@ function hint(text) {
   return element("details", "hint", mark, element("p", "", text));
 }
 
+// What can be taken away of a chart; `data-export` says what.
+const FORMATS = [
+  ["png", "PNG"],
+  ["svg", "SVG"],
+  ["csv", "CSV"],
+  ["parquet", "Parquet"],
+];
+
+function exportMenu(title) {
+  const mark = element("summary", "button quiet small icon", "⤓");
+  mark.setAttribute("aria-label", format(gettext("Save {title}"), { title }));
+  mark.title = gettext("Save");
+  const items = FORMATS.map(([kind, name]) => {
+    const button = element("button", "menu-item", name);
+    button.type = "button";
+    button.dataset.export = kind;
+    return button;
+  });
+  return element("details", "menu chart-menu", mark, element("div", "menu-list", ...items));
+}
+
 function card({ title, help }) {
   const odd = element("span", "badge bad");
-  odd.hidden = true;
-  const head = element("header", "chart-head", element("h3", "", title), odd);
+  const clipped = element("span", "badge warn");
+  odd.hidden = clipped.hidden = true;
+  const head = element("header", "chart-head", element("h3", "", title), odd, clipped);
   if (help) head.children[0].after(hint(help));
   const plot = element("div", "plot");
   plot.setAttribute("role", "img");
-  return { section: element("section", "card chart", head, plot), plot, odd };
+  const frame = element("div", "plot-frame", plot);
+  // The keyboard moves the crosshair here.
+  frame.tabIndex = 0;
+  frame.setAttribute("role", "group");
+  frame.setAttribute("aria-label", format(gettext("{title}: arrow keys read the values"), { title }));
+  const section = element("section", "card chart", head, exportMenu(title), frame);
+  return { section, plot, frame, odd, clipped };
 }
 
 function part({ group, title }) {
@@ -44,14 +70,6 @@ function put(parent, children) {
   while (parent.children.length > children.length) parent.lastElementChild.remove();
 }
 
-// The drawable lines of one chart. `curves`: [{id, name, stream, metric, colour, dash, hidden}].
-function lines(curves, axis) {
-  const read = curves.map((one) => ({ ...one, ...curve(one.stream, one.metric, axis) }));
-  return read.filter(({ x }) => x?.length);
-}
-
-const lastOf = ({ x }) => x[x.length - 1];
-
 export class ChartGrid {
   #root;
   #titles;
@@ -59,20 +77,40 @@ export class ChartGrid {
   #groups = new Map();
 
   // `titles`: {metric name: {title, unit, help}}; other metrics are shown by their name.
-  constructor(root, titles, { onDrawn = () => {} } = {}) {
+  // onDrawn(key, content) after each drawing; onZoom(key, {x, y}) when a person moved an axis.
+  constructor(root, titles, { onDrawn = () => {}, onZoom = () => {} } = {}) {
     this.#root = root;
     this.#titles = titles;
     this.onDrawn = onDrawn;
+    this.onZoom = onZoom;
   }
 
   titleOf(key) {
     return described(this.#titles, key);
   }
 
-  // `charts`: [{key, group, names}]; `curvesOf(chart)` gives its curves; `view` its axes.
-  draw(charts, curvesOf, view) {
+  get cards() {
+    return [...this.#charts.values()];
+  }
+
+  card(key) {
+    return this.#charts.get(key);
+  }
+
+  // The card that an element of the page lies in.
+  cardAround(element) {
+    return this.#charts.get(element.closest?.(".chart")?.dataset.metric);
+  }
+
+  // `charts`: [{key, group, names}]; `contentOf(chart, plot)` is asked when the chart is seen.
+  draw(charts, contentOf) {
     this.#arrange(charts);
-    for (const chart of charts) this.#fill(chart, lines(curvesOf(chart), view.x), view);
+    for (const chart of charts) this.redraw(chart, contentOf);
+  }
+
+  redraw(chart, contentOf) {
+    const card = this.#charts.get(chart.key);
+    card?.plot.update(() => contentOf(chart, card.plot));
   }
 
   destroy() {
@@ -103,29 +141,24 @@ export class ChartGrid {
   #make(key) {
     const made = card(this.titleOf(key));
     made.section.dataset.metric = key;
-    const plot = new Plot(made.plot, { onDrawn: (traces) => this.onDrawn(key, traces) });
-    const chart = { ...made, plot };
+    const plot = new Plot(made.plot, {
+      onDrawn: (content) => this.#drawn(key, content),
+      onZoom: (zoom) => this.onZoom(key, zoom),
+    });
+    const chart = { ...made, key, root: made.plot, plot };
     this.#charts.set(key, chart);
     return chart;
   }
 
-  #fill({ key, names }, drawable, view) {
-    const { title, unit } = this.titleOf(key);
-    const last = Math.max(1, ...drawable.map(lastOf));
-    const { title: xTitle, divisor } = describeAxis(view.x, last);
-    const { plot, odd } = this.#charts.get(key);
-    odd.textContent = oddCount(drawable.filter(({ hidden }) => !hidden));
-    odd.hidden = !odd.textContent;
-    plot.update({
-      lines: drawable.map((line) => ({ ...line, divisor })),
-      label: title,
-      xTitle,
-      yTitle: unit,
-      last: last / divisor,
-      logX: view.logX,
-      logY: view.logY,
-      legend: names.length > 1,
-      revision: [view.x, divisor, view.logX, view.logY].join(),
-    });
+  #drawn(key, content) {
+    const { odd, clipped } = this.#charts.get(key);
+    say(odd, content.oddText);
+    say(clipped, content.clippedText);
+    this.onDrawn(key, content);
   }
+}
+
+function say(badge, text) {
+  badge.textContent = text ?? "";
+  badge.hidden = !text;
 }

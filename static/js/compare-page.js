@@ -2,3 +2,4 @@
 import "./elements/add-run.js";
 import "./elements/live-runs.js";
 import "./elements/run-comparison.js";
+import "./elements/run-scatter.js";

@@ -1,7 +1,7 @@
 // A plotly chart that follows the page: its theme, its size, its language, and no faster than it paints.
 import { axis } from "./lib/axes.js";
 import { locale } from "./lib/i18n.js";
-import { lineTrace, oddTrace } from "./lib/traces.js";
+import { linesTraces, markTraces, oddTrace } from "./lib/traces.js";
 
 // Longer than this in one frame, and scrolling would stutter: the rest waits for the next one.
 const FRAME_MS = 20;
@@ -42,8 +42,10 @@ const CONFIG = {
   // Without a mouse nothing hovers, and the buttons would lie over the curves for good.
   displayModeBar: touch.matches ? false : "hover",
   displaylogo: false,
-  modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
-  doubleClick: "reset",
+  modeBarButtons: [["zoom2d", "pan2d"]],
+  // A double click shows everything again, in all plots of the page: said by "plotly_doubleclick".
+  doubleClick: false,
+  showTips: false,
   // Would ask another server; our Content-Security-Policy forbids it anyway.
   showSendToCloud: false,
 };
@@ -71,13 +73,39 @@ function shared(theme) {
   };
 }
 
-function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, hasOdd }) {
+// The ends of an axis as plotly wants them: a logarithmic one in powers of ten.
+const axisEnds = (range, isLog) => range.map((end) => (isLog ? Math.log10(end) : end));
+
+function xAxis(theme, { xTitle, xKind, xRange, divisor, last, logX, revision }) {
+  const isReaching = !logX && !xRange && xKind !== "date";
+  return axis(theme, {
+    title: xTitle,
+    type: logX ? "log" : xKind,
+    nticks: 7,
+    uirevision: `${revision} ${xRange}`,
+    ...(xRange && { range: axisEnds(xRange.map((end) => end / divisor), logX), autorange: false }),
+    ...(isReaching && { autorangeoptions: reach(last) }),
+  });
+}
+
+function yAxis(theme, { yTitle, yRange, logY, revision, resets }) {
+  return axis(theme, {
+    title: yTitle,
+    type: logY ? "log" : "linear",
+    nticks: 7,
+    uirevision: `${revision} ${yRange} ${resets}`,
+    ...(yRange && { range: axisEnds(yRange, logY), autorange: false }),
+  });
+}
+
+function layout(theme, content, hasOdd) {
   return {
-    hovermode: "x unified",
+    // The page's own crosshair tells the values.
+    hovermode: false,
     dragmode: touch.matches ? false : "zoom",
-    // Zoom and hidden curves stay through redraws, until the axes mean something else.
-    uirevision: revision,
-    showlegend: legend,
+    // What a person moved stays through redraws, until the axes mean something else.
+    uirevision: content.revision,
+    showlegend: Boolean(content.legend),
     legend: {
       x: 1,
       xanchor: "right",
@@ -86,15 +114,8 @@ function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, has
       tracegroupgap: 0,
       font: { color: theme.ink },
     },
-    xaxis: axis(theme, {
-      title: xTitle,
-      type: logX ? "log" : "linear",
-      nticks: 7,
-      spikecolor: theme.muted,
-      spikethickness: 1,
-      ...(!logX && { autorangeoptions: reach(last) }),
-    }),
-    yaxis: axis(theme, { title: yTitle, type: logY ? "log" : "linear", nticks: 7 }),
+    xaxis: xAxis(theme, content),
+    yaxis: yAxis(theme, content),
     ...(hasOdd && {
       yaxis2: { overlaying: "y", range: [0, 1.02], visible: false, fixedrange: true },
     }),
@@ -102,34 +123,38 @@ function layout(theme, { xTitle, yTitle, last, logX, logY, legend, revision, has
 }
 
 // A kind of chart: {traces, layout} of a content, in the theme of the moment; `shade(token)` is the
-// value of a colour. This one draws curves of `lines`: [{id, name, x, y, colour, dash, divisor,
-// hidden}] with label, xTitle, yTitle, last, logX, logY, legend and revision.
-function curves(content, theme, shade) {
-  const traces = content.lines
-    .filter((line) => !line.hidden)
-    .flatMap((line) => [lineTrace(line, shade(line.colour)), oddTrace(line, shade(line.colour))])
-    .filter(Boolean);
-  const hasOdd = traces.some((trace) => trace.yaxis === "y2");
-  return { traces, layout: layout(theme, { ...content, hasOdd }) };
+// value of a colour. This one draws `lines` (of lib/curves.js) and `marks` upon them, with label,
+// xTitle, xKind, xRange, yTitle, yRange, last, divisor, logX, logY, legend, apart and revision.
+export function curves(content, theme, shade) {
+  const { lines, marks = [], divisor, envelope, logY, legend, apart } = content;
+  const odd = oddTrace(lines, { shade, divisor });
+  const traces = [
+    ...linesTraces(lines, { shade, divisor, envelope, isLog: logY, legend, apart }),
+    ...markTraces(marks, { shade, divisor }),
+    ...(odd ? [odd] : []),
+  ];
+  return { traces, layout: layout(theme, content, odd !== null) };
 }
 
 export class Plot {
   #root;
   #picture;
   #probe = document.createElement("span");
-  #content = null;
+  #make = null;
   #visible = false;
   #dirty = false;
   #seen = new IntersectionObserver(([entry]) => this.#see(entry.isIntersecting), {
     rootMargin: "200px",
   });
   #sized = new ResizeObserver(() => this.#resize());
-  #redraw = () => this.update(this.#content);
+  #redraw = () => this.update(this.#make);
+  content = null;
 
-  constructor(root, { onDrawn = () => {}, picture = curves } = {}) {
+  constructor(root, { onDrawn = () => {}, onZoom = null, picture = curves } = {}) {
     this.#root = root;
     this.#picture = picture;
     this.onDrawn = onDrawn;
+    this.onZoom = onZoom;
     this.#probe.hidden = true;
     root.after(this.#probe);
     this.#seen.observe(root);
@@ -138,23 +163,67 @@ export class Plot {
     dark.addEventListener("change", this.#redraw);
   }
 
-  // `content`: what the picture is of, and its `label` for who does not see it. Drawn with the next
-  // frame in which the chart can be seen.
-  update(content) {
-    this.#content = content;
-    this.#dirty = content !== null;
+  get isVisible() {
+    return this.#visible;
+  }
+
+  get width() {
+    return this.#root.offsetWidth;
+  }
+
+  // `make`: the content, or a function that is asked for it (null: nothing to draw yet) with the
+  // next frame in which the chart can be seen. A content has a `label` for who does not see it.
+  update(make) {
+    this.#make = make;
+    this.#dirty = make !== null;
     if (this.#dirty && this.#visible) schedule(this);
   }
 
   drawNow() {
     if (!this.#dirty || !this.#root.isConnected) return;
     this.#dirty = false;
+    const content = typeof this.#make === "function" ? this.#make() : this.#make;
+    if (!content) return;
+    this.content = content;
+    const { traces, layout } = this.picture(content);
+    this.#root.setAttribute("aria-label", content.label);
+    Plotly.react(this.#root, traces, layout, CONFIG);
+    this.#listen();
+    this.onDrawn(content, traces);
+  }
+
+  // {traces, layout} as plotly takes them, in the theme of the moment.
+  picture(content) {
     const theme = this.#theme();
     const shade = (token) => colour(this.#probe, token);
-    const { traces, layout } = this.#picture(this.#content, theme, shade);
-    this.#root.setAttribute("aria-label", this.#content.label);
-    Plotly.react(this.#root, traces, { ...shared(theme), ...layout }, CONFIG);
-    this.onDrawn(traces);
+    const { traces, layout } = this.#picture(content, theme, shade);
+    return { traces, layout: { ...shared(theme), ...layout } };
+  }
+
+  // Where x of the data is, in pixels from the chart's left edge; null outside of what is drawn.
+  pixelOf(x) {
+    const drawn = this.#xAxis();
+    if (!drawn) return null;
+    const { divisor, logX } = this.content;
+    const at = drawn.l2p(logX ? Math.log10(x / divisor) : x / divisor);
+    return at >= 0 && at <= drawn._length ? drawn._offset + at : null;
+  }
+
+  // The reverse; null outside of the plot's frame.
+  valueOf(pixel) {
+    const drawn = this.#xAxis();
+    if (!drawn) return null;
+    const at = pixel - drawn._offset;
+    if (at < 0 || at > drawn._length) return null;
+    const { divisor, logX } = this.content;
+    const value = drawn.p2l(at);
+    return (logX ? 10 ** value : value) * divisor;
+  }
+
+  // [left, right] of what is drawn, in the data's x.
+  get xRange() {
+    const drawn = this.#xAxis();
+    return drawn && [this.valueOf(drawn._offset), this.valueOf(drawn._offset + drawn._length)];
   }
 
   destroy() {
@@ -165,6 +234,30 @@ export class Plot {
     dark.removeEventListener("change", this.#redraw);
     this.#probe.remove();
     Plotly.purge(this.#root);
+  }
+
+  #xAxis() {
+    return this.content && this.#root._fullLayout?.xaxis;
+  }
+
+  #listen() {
+    if (this.isListening || !this.onZoom) return;
+    this.isListening = true;
+    this.#root.on("plotly_relayout", (change) => this.#zoomed(change));
+    this.#root.on("plotly_doubleclick", () => this.onZoom({ x: null, y: null }));
+  }
+
+  // A person moved an axis: tells which part is shown now.
+  #zoomed(change) {
+    const { xaxis, yaxis } = this.#root._fullLayout;
+    const { divisor, logX, logY } = this.content;
+    const isMoved = (name) => Object.keys(change).some((key) => key.startsWith(`${name}.range`));
+    // The ends of a logarithmic axis are powers of ten, those of a date are texts.
+    const ends = (drawn, isLog) => drawn.range.map((end) => (isLog ? 10 ** end : drawn.r2l(end)));
+    const zoom = {};
+    if (isMoved("xaxis")) zoom.x = ends(xaxis, logX).map((end) => end * divisor);
+    if (isMoved("yaxis")) zoom.y = ends(yaxis, logY);
+    if (zoom.x || zoom.y) this.onZoom(zoom);
   }
 
   #theme() {

@@ -42,12 +42,14 @@ def test_only_what_differs_is_listed_with_its_title(client, atlas):
     one = make_run(atlas, spec=spec(learning_rate=2e-3), **shared)
     two = make_run(atlas, spec=spec(learning_rate=5e-4), **shared)
     response = compare(client, f"{one.pk},{two.pk}")
-    (row,) = response.context["differences"]
+    branch, row = response.context["differences"]
+    assert (branch.title, branch.depth) == ("Training", 0)
     assert (row.name, row.title, row.values) == (
         "training.learning_rate",
         "Learning rate",
         [0.002, 0.0005],
     )
+    assert (row.presets, row.depth) == ([0.002], 1)
     assert "0.0005" in response.content.decode()
 
 
@@ -85,12 +87,44 @@ def test_what_the_person_may_not_see_is_as_missing_as_what_does_not_exist(client
     assert "night watch" not in page
 
 
-def test_no_more_than_twenty_runs_are_compared(client, atlas):
+def test_no_more_than_a_hundred_runs_are_compared(client, atlas, monkeypatch):
+    assert comparison.MOST_RUNS == 100
+    monkeypatch.setattr(comparison, "MOST_RUNS", 3)
     recipe, data = make_recipe_version(), make_dataset_version(atlas)
-    runs = [make_run(atlas, recipe_version=recipe, dataset_version=data) for _ in range(21)]
+    runs = [make_run(atlas, recipe_version=recipe, dataset_version=data) for _ in range(4)]
     response = compare(client, ",".join(str(run.pk) for run in runs))
-    assert len(response.context["chosen"].runs) == 20
-    assert "At most 20 runs" in response.content.decode()
+    assert len(response.context["chosen"].runs) == 3
+    assert "At most 3 runs" in response.content.decode()
+
+
+def test_what_the_recipes_say_stands_beside_the_runs(atlas):
+    one, two = make_run(atlas), make_run(atlas, spec=spec(learning_rate=5e-4))
+    rows = {row.name: row for row in comparison.differences([one, two])}
+    assert rows["training.learning_rate"].presets == [0.002, 0.0005]
+
+
+def test_each_part_of_the_config_has_one_row_above_its_differences():
+    rows = [
+        comparison.Difference(name, name, "", []) for name in ("recipe", "a.b.x", "a.b.y", "a.z")
+    ]
+    assert [row.name for row in comparison.tree(rows)] == [
+        "recipe", "a", "a.b", "a.b.x", "a.b.y", "a.z"
+    ]  # fmt: skip
+
+
+def test_runs_are_grouped_by_what_differs_and_by_their_tags(client, atlas):
+    shared = {
+        "recipe_version": make_recipe_version(),
+        "dataset_version": make_dataset_version(atlas),
+    }
+    one = make_run(atlas, tags=["sweep"], **shared)
+    two = make_run(atlas, spec=spec(learning_rate=5e-4), **shared)
+    context = compare(client, f"{one.pk},{two.pk}").context
+    names = [name for name, _title in context["groupings"]]
+    assert names == ["training.learning_rate", "tags", "tags.sweep"]
+    assert context["fields"][one.pk] == {
+        "config": {"training.learning_rate": 0.002}, "tags": ["sweep"]
+    }  # fmt: skip
 
 
 def test_the_checkboxes_of_the_table_lead_to_the_short_address(client, atlas):
@@ -119,5 +153,5 @@ def test_the_number_of_queries_does_not_grow_with_the_runs(
         make_run(atlas, State.SUCCEEDED, recipe_version=recipe, dataset_version=data)
         for _ in range(8)
     ]
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         compare(client, ",".join(str(run.pk) for run in runs))

@@ -2,14 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeAxis } from "../../static/js/lib/axes.js";
 import {
-  chartsOfComparison, chartsOfRun, described, grouped, oddCount,
+  chartsOfComparison, chartsOfRun, described, grouped, matching, oddCount,
 } from "../../static/js/lib/charts.js";
 import { worst } from "../../static/js/lib/connection.js";
 import { secondsLeft } from "../../static/js/lib/eta.js";
-import { escaped, lineTrace, oddStretches, oddTrace } from "../../static/js/lib/traces.js";
 
 const keys = (charts) => charts.map(({ key }) => key);
-const line = (x, y, more = {}) => ({ id: "1", name: "run", x, y, dash: "solid", divisor: 1, ...more });
 
 test("related metrics of a run share a chart, in the order of the page", () => {
   const charts = chartsOfRun([
@@ -68,11 +66,18 @@ test("a metric that nobody knows is called by its name, a source by its own", ()
   });
 });
 
-test("values that are not finite are counted, those of thinned curves at least", () => {
-  const y = Float64Array.of(1, NaN, NaN, -Infinity);
-  assert.equal(oddCount([{ y: Float64Array.of(1, 2) }]), "");
-  assert.equal(oddCount([{ y }, { y: Float64Array.of(NaN) }]), "4 values are not finite");
-  assert.equal(oddCount([{ y, stream: { thinned: true } }]), "at least 3 values are not finite");
+test("values that are not finite are counted", () => {
+  const odd = [{ x: 1, value: NaN, count: 2 }, { x: 4, value: -Infinity, count: 1 }];
+  assert.equal(oddCount([{ odd: [] }]), "");
+  assert.equal(oddCount([{ odd }, { odd: odd.slice(0, 1) }]), "5 values are not finite");
+});
+
+test("a filter keeps the charts that hold every word of it", () => {
+  const charts = chartsOfComparison(["train/loss", "val/loss", "lr"]);
+  const titleOf = (key) => ({ title: key === "lr" ? "Learning rate" : key });
+  assert.deepEqual(keys(matching(charts, "loss val", titleOf)), ["val/loss"]);
+  assert.deepEqual(keys(matching(charts, "RATE", titleOf)), ["lr"]);
+  assert.equal(matching(charts, "", titleOf).length, 3);
 });
 
 test("time is told in the largest unit that fits", () => {
@@ -80,24 +85,6 @@ test("time is told in the largest unit that fits", () => {
   assert.equal(describeAxis("time", 130).divisor, 60);
   assert.equal(describeAxis("time", 3 * 3600).divisor, 3600);
   assert.equal(describeAxis("tokens", 1e9).divisor, 1);
-});
-
-test("names cannot become markup in a chart", () => {
-  assert.equal(escaped("<b>a & b</b>"), "&lt;b&gt;a &amp; b&lt;/b&gt;");
-  assert.equal(lineTrace(line([1], [1], { name: "<i>x" }), "red").name, "&lt;i&gt;x");
-});
-
-test("a line stops where a value is not finite", () => {
-  const { x, y } = lineTrace(line([2, 4, 6], [1, NaN, 3], { divisor: 2 }), "red");
-  assert.deepEqual(x, [1, 2, 3]);
-  assert.deepEqual(y, [1, null, 3]);
-});
-
-test("each stretch that is not finite gets one mark with its length", () => {
-  const odd = oddStretches({ x: [1, 2, 3, 4, 5], y: [NaN, NaN, 1, Infinity, 2] });
-  assert.deepEqual(odd, [{ x: 1, value: NaN, count: 2 }, { x: 4, value: Infinity, count: 1 }]);
-  assert.deepEqual(oddTrace(line([1, 2], [NaN, NaN]), "red").text, ["NaN"]);
-  assert.equal(oddTrace(line([1], [1]), "red"), null);
 });
 
 test("the time left follows the recent pace, not the slow start", () => {

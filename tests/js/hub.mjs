@@ -1,5 +1,5 @@
 // The hub's side of the protocol in its plainest form: it keeps every batch and merges them anew
-// for each answer.
+// for each window.
 
 // mulberry32: the same numbers for the same seed, so that a failure can be looked at again.
 export function generator(seed) {
@@ -39,14 +39,13 @@ export class Hub {
     return { type: "points", epoch: this.epoch, from_rev, to_rev, columns: columns(rows) };
   }
 
-  answer({ since = 0, epoch = null }) {
-    const reset = epoch !== this.epoch || since > this.rev;
-    const rows = this.#holding(reset ? 0 : since);
-    return { epoch: this.epoch, rev: this.rev, reset, columns: columns(rows) };
+  // A window of one metric, as tests/js/planted.mjs writes answers.
+  points(name) {
+    return this.all()[name].map(([step, time, value]) => ({ step, time, value }));
   }
 
   // {name: [[step, time, value]]} of all that holds.
-  points() {
+  all() {
     const found = new Map(NAMES.map((name) => [name, new Map()]));
     for (const { step, time, values } of this.#holding(0)) {
       for (const [name, value] of Object.entries(values)) {
@@ -91,14 +90,4 @@ function columns(rows) {
     times: rows.map(({ time }) => time),
     series: Object.fromEntries(series),
   };
-}
-
-// The same of a RunStream.
-export function pointsOf(stream) {
-  const list = (name) => {
-    const column = stream.column(name);
-    if (!column) return [];
-    return [...column.steps].map((step, at) => [step, column.times[at], column.values[at]]);
-  };
-  return Object.fromEntries(NAMES.map((name) => [name, list(name)]));
 }

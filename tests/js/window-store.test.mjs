@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { condense } from "../../static/js/lib/series.js";
 import { WindowStore } from "../../static/js/lib/window-store.js";
+import { Hub, generator } from "./hub.mjs";
 import { answer, pack } from "./planted.mjs";
 
 const points = (from, to) => Array.from({ length: to - from }, (_, at) => ({ step: from + at, value: from + at }));
@@ -182,4 +183,61 @@ test("live points carry the x of the axis, or the last one known", async () => {
   news.columns.series.tokens = [200, null];
   page.store.message(news);
   assert.deepEqual([...condense(page.want({ x: "tokens" }).series.get(1), 9).x], [100, 200, 200]);
+});
+
+test("what is gone is asked for no more", async () => {
+  const page = new Page();
+  page.want();
+  page.asked[0].reject(Object.assign(new Error("404"), { isGone: true }));
+  await new Promise((resolve) => setImmediate(resolve));
+  page.pass(60_000);
+  page.store.expire();
+  page.want();
+  assert.equal(page.asked.length, 1);
+});
+
+test("whatever is lost or overtaken on the way, a page that catches up has everything", async () => {
+  for (let seed = 1; seed <= 30; seed += 1) {
+    const random = generator(seed);
+    const hub = new Hub(random);
+    const page = new Page();
+    const name = "train/loss";
+    const look = () => page.store.want(name, { px: 1000 });
+    // The hub answers what it knows when it is asked; the answer may come later.
+    const answerAll = async () => {
+      for (const asked of page.asked.splice(0)) {
+        if (random() < 0.2) asked.reject(new Error("502"));
+        else asked.resolve(pack({ runs: asked.answer ?? [] }));
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    const load = page.store.load;
+    page.store.load = (query) => {
+      const promise = load(query);
+      page.asked.at(-1).answer = [answer(hub.points(name), { epoch: hub.epoch, rev: hub.rev })];
+      return promise;
+    };
+    const late = [];
+    look();
+    for (let turn = 0; turn < 60; turn += 1) {
+      const message = { run: 1, ...hub.append() };
+      if (random() < 0.2) late.push(message);
+      else if (random() < 0.8) page.store.message(message);
+      if (late.length && random() < 0.5) page.store.message(late.shift());
+      if (random() < 0.3) await answerAll();
+      page.pass(100 * random());
+      look();
+    }
+    // The next rejoin tells of all that was lost before it.
+    page.store.expire();
+    for (let turn = 0; turn < 40; turn += 1) {
+      page.pass(1_000);
+      look();
+      await answerAll();
+    }
+    const { start, mean } = condense(look().series.get(1), 1e6);
+    const known = hub.points(name);
+    assert.deepEqual([...start], known.map(({ step }) => step), `seed ${seed}`);
+    assert.deepEqual([...mean], known.map(({ value }) => value), `seed ${seed}`);
+  }
 });

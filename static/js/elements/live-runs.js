@@ -80,6 +80,7 @@ class LiveRuns extends HTMLElement {
     if (of === "max" && value <= Number(known || -Infinity)) return;
     cell.dataset[best === undefined ? "value" : "best"] = value;
     cell.textContent = figure(value);
+    if ("value" in cell.dataset) cell.dataset.value = value;
   }
 }
 

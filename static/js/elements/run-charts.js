@@ -1,74 +1,77 @@
 // The live charts of one run. After each redraw of the first chart it says "points-drawn".
 import "./chart-controls.js";
 
-import { ChartGrid } from "../chart-grid.js";
-import { openRun } from "../live.js";
+import { CurvePage } from "../curve-page.js";
 import { chartsOfRun } from "../lib/charts.js";
+import { number } from "../lib/words.js";
 import { connectionText } from "../lib/connection.js";
 import { secondsLeft } from "../lib/eta.js";
 import { seriesStyle } from "../lib/palette.js";
-import { readView } from "../lib/view.js";
+import { Marks } from "../marks.js";
 
 class RunCharts extends HTMLElement {
   connectedCallback() {
-    this.view = readView(location.search);
-    this.titles = JSON.parse(document.getElementById("metric-titles").textContent);
+    this.runId = Number(this.dataset.runId);
+    this.figures = {};
     this.waiting = this.querySelector("[data-waiting]");
     this.connection = this.querySelector(".connection");
-    this.grid = new ChartGrid(this.querySelector("[data-charts]"), this.titles, {
-      onDrawn: (key, traces) => this.drawn(key, traces),
-    });
-    this.addEventListener("view-changed", this.changeView);
-    this.run = openRun({
-      runId: Number(this.dataset.runId),
-      pointsUrl: this.dataset.pointsUrl,
-      onPoints: () => this.draw(),
+    this.marks = new Marks(this, [this.runId], () => this.page?.draw());
+    this.page = new CurvePage(this, {
+      runs: [this.runId],
+      names: JSON.parse(document.getElementById("run-metrics").textContent),
+      titles: JSON.parse(document.getElementById("metric-titles").textContent),
+      chartsOf: (names) => this.chartsOf(names),
+      curvesOf: (chart) => this.curves(chart),
+      more: () => ({ marksOf: (run) => this.marks.of(run) }),
+      notes: this.marks,
       onConnection: (state) => this.showConnection(state),
+      onDrawn: (key, content) => this.drawn(key, content),
+      onNews: (message) => this.news(message),
     });
   }
 
   disconnectedCallback() {
-    this.removeEventListener("view-changed", this.changeView);
-    this.run.close();
-    this.grid.destroy();
+    this.page.close();
+    this.marks.close();
   }
 
-  changeView(event) {
-    this.view = event.detail;
-    this.draw();
-  }
-
-  draw() {
-    const { stream } = this.run;
-    this.charts = chartsOfRun(stream.names);
-    this.waiting.hidden = this.charts.length > 0;
-    this.grid.draw(this.charts, (chart) => this.curves(chart), this.view);
+  chartsOf(names) {
+    const charts = chartsOfRun(names);
+    this.waiting.hidden = charts.length > 0;
+    return charts;
   }
 
   curves({ names }) {
     return names.map((metric, index) => ({
       id: metric,
-      name: this.grid.titleOf(metric).title,
-      stream: this.run.stream,
+      run: this.runId,
+      name: this.page?.grid.titleOf(metric).title ?? metric,
       metric,
       ...seriesStyle(index),
     }));
   }
 
-  drawn(key, traces) {
-    if (key !== this.charts[0].key) return;
-    this.dataset.points = traces[0]?.x.length ?? 0;
-    const { stream } = this.run;
-    const detail = { runId: Number(this.dataset.runId), lastStep: stream.lastStep, stream };
-    this.dispatchEvent(
-      new CustomEvent("points-drawn", { bubbles: true, detail: { ...detail, ...this.left() } }),
-    );
+  news(message) {
+    for (const [name, values] of Object.entries(message.columns?.series ?? {})) {
+      const last = values.findLast((one) => one !== null);
+      if (last !== undefined) this.figures[name] = number(last);
+    }
+    if (["checkpoint", "samples", "note"].includes(message.type)) this.marks.load();
   }
 
-  left() {
-    const main = this.run.stream.column(this.charts[0].names[0]);
-    const total = Number(this.dataset.totalSteps);
-    return { secondsLeft: secondsLeft(main.steps, main.times, total) };
+  drawn(key, { lines }) {
+    if (key !== this.page?.charts[0].key || !lines.length) return;
+    const [{ series }] = lines;
+    this.dataset.points = series.length;
+    const lastStep = Math.max(...lines.map((line) => line.series.lastStep));
+    const detail = { runId: this.runId, lastStep, figures: this.figures, secondsLeft: this.left(series) };
+    this.dispatchEvent(new CustomEvent("points-drawn", { bubbles: true, detail }));
+  }
+
+  left({ rows, added }) {
+    const steps = [...rows.ends.subarray(-50), ...added.steps.slice(-50)];
+    const times = [...rows.times.subarray(-50), ...added.times.slice(-50)];
+    return secondsLeft(steps, times, Number(this.dataset.totalSteps));
   }
 
   showConnection(state) {

@@ -50,11 +50,11 @@ class RunStatus extends HTMLElement {
 
   showPoints(points) {
     this.points = points;
-    const { stream, lastStep, secondsLeft } = points;
+    const { figures, lastStep, secondsLeft } = points;
     this.showStep(lastStep);
     for (const place of this.querySelectorAll("[data-figure]")) {
-      const column = stream.column(place.dataset.figure);
-      if (column?.length) place.textContent = figure(column.lastValue);
+      const value = figures[place.dataset.figure];
+      if (value !== undefined) place.textContent = figure(value);
     }
     const moving = this.dataset.state === "running" && secondsLeft !== null;
     const text = format(gettext("about {time} left"), { time: duration(secondsLeft ?? 0) });

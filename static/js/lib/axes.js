@@ -11,10 +11,13 @@ const UNITS = [
 // The largest unit of which `span` seconds hold at least two.
 const timeUnit = (span) => UNITS.find(({ seconds }) => span >= 2 * seconds) ?? UNITS.at(-1);
 
-// {title, divisor} for an axis ("step", "tokens" or "time") on which curves reach up to `last`.
+// {title, divisor} for an axis ("step", "tokens", "time", "wall" or a metric) on which curves reach
+// up to `last`.
 export function describeAxis(axis, last) {
   if (axis === "tokens") return { title: gettext("Tokens seen"), divisor: 1 };
   if (axis === "step") return { title: gettext("Step"), divisor: 1 };
+  if (axis === "wall") return { title: gettext("Date and time"), divisor: 1 };
+  if (axis !== "time") return { title: axis, divisor: 1 };
   const unit = timeUnit(last);
   return { title: unit.title(), divisor: unit.seconds };
 }

@@ -117,12 +117,17 @@ export function described(titles, key) {
 
 // How many points of a chart are not finite, in words; "" where all are.
 export function oddCount(lines) {
-  const oddOf = (values) => values.reduce((sum, value) => sum + !Number.isFinite(value), 0);
-  const count = lines.reduce((sum, { y }) => sum + oddOf(y), 0);
+  const count = lines.reduce((sum, { odd }) => sum + odd.reduce((all, one) => all + one.count, 0), 0);
   if (!count) return "";
-  // Of a long curve the hub sends only the first of each stretch.
-  const text = lines.some(({ stream }) => stream?.thinned)
-    ? ngettext("at least {n} value is not finite", "at least {n} values are not finite", count)
-    : ngettext("{n} value is not finite", "{n} values are not finite", count);
+  const text = ngettext("{n} value is not finite", "{n} values are not finite", count);
   return format(text, { n: count });
+}
+
+// Those of the charts whose name or title holds every word of a filter.
+export function matching(charts, filter, titleOf) {
+  const wanted = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  return charts.filter(({ key, names }) => {
+    const text = [key, titleOf(key).title, ...names].join(" ").toLowerCase();
+    return wanted.every((word) => text.includes(word));
+  });
 }

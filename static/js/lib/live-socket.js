@@ -15,6 +15,7 @@ export class LiveSocket {
   #rejoin = null;
   #answer = null;
   #isRejoining = false;
+  #isPaused = false;
 
   // `open()` returns a new WebSocket.
   constructor(open) {
@@ -43,6 +44,19 @@ export class LiveSocket {
     else if (!this.#socket) this.#connect();
   }
 
+  // Nobody looks: the hub need not tell us anything, and who comes back catches up.
+  pause() {
+    this.#isPaused = true;
+    clearTimeout(this.#retry);
+    this.#close();
+    for (const watcher of [...this.#watchers]) become(watcher, "offline");
+  }
+
+  resume() {
+    this.#isPaused = false;
+    this.#connect();
+  }
+
   #isOpen() {
     return this.#socket?.readyState === OPEN;
   }
@@ -52,7 +66,7 @@ export class LiveSocket {
   }
 
   #connect() {
-    if (this.#socket || !this.#watchers.size) return;
+    if (this.#socket || this.#isPaused || !this.#watchers.size) return;
     clearTimeout(this.#retry);
     const socket = this.open();
     this.#socket = socket;

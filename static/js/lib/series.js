@@ -150,6 +150,18 @@ class Condensed {
     if (rows.odd[at]) this.oddOnes(rows.odd[at], NaN);
   }
 
+  // Only the rows whose x is as wanted.
+  where(isWanted) {
+    if (this.x.every(isWanted)) return this;
+    const found = new Condensed(0);
+    for (const name of Condensed.columns) {
+      found[name] = this[name].filter((_, at) => isWanted(this.x[at]));
+    }
+    found.length = found.x.length;
+    found.isExact = this.isExact;
+    return found;
+  }
+
   finish() {
     for (const name of Condensed.columns) this[name] = this[name].subarray(0, this.length);
     for (let at = 0; at < this.length; at += 1) {

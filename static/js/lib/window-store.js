@@ -1,9 +1,10 @@
 // The points behind a page's plots: for each metric the whole range in as many buckets as a plot
 // can show, and the windows that a person zoomed into at full resolution. Asks the hub for what is
 // missing, one request for all runs of a plot, and adds what comes live.
-import { number } from "./column.js";
+import { Backoff } from "./backoff.js";
 import { Series } from "./series.js";
 import { unpack } from "./msgpack.js";
+import { number } from "./words.js";
 
 // Windows and overviews that are kept: going back to one costs nothing.
 const MOST_KEPT = 60;
@@ -119,15 +120,18 @@ export class WindowStore {
     }
   }
 
+  // What is gone is asked for no more; a hub that is away, less and less often.
   #failed(entry, error) {
     entry.isLoading = false;
     entry.isOld = true;
     this.onFailed(error);
-    this.#askLater(entry, CALM_MS * 2);
+    if (error.isGone) this.#closed = true;
+    else this.#askLater(entry, CALM_MS + (entry.backoff ??= new Backoff()).next());
   }
 
   #take(entry, answer) {
     entry.isLoading = false;
+    entry.backoff?.reset();
     entry.series = new Map(answer.runs.map((one) => [one.run, new Series(one)]));
     for (const run of entry.series.keys()) {
       this.#noteStart(entry, run);

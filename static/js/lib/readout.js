@@ -1,0 +1,34 @@
+// What the crosshair says: the values of all curves at one place of the x-axis.
+import { nearest } from "./curves.js";
+
+const MOST_SAID = 20;
+
+// {rows: [{id, name, x, y, ...}], more}: the largest first. A curve that ended more than `reach`
+// before, or begins so much later, is not meant.
+export function readout(lines, x, reach = Infinity) {
+  const rows = [];
+  for (const line of lines) {
+    const at = nearest(line, x);
+    if (at < 0 || x - line.x[line.x.length - 1] > reach || line.x[0] - x > reach) continue;
+    rows.push({ id: line.id, run: line.run, name: line.name, colour: line.colour, dash: line.dash, x: line.x[at], y: line.y[at] });
+  }
+  rows.sort((a, b) => b.y - a.y);
+  return { rows: rows.slice(0, MOST_SAID), more: Math.max(0, rows.length - MOST_SAID) };
+}
+
+// The next place to the right (direction 1) or left (-1) of x that any line has a point at.
+export function neighbour(lines, x, direction) {
+  let found = null;
+  for (const line of lines) {
+    for (const place of places(line, x, direction)) {
+      const isNearer = found === null || (place - found) * direction < 0;
+      if ((place - x) * direction > 0 && isNearer) found = place;
+    }
+  }
+  return found;
+}
+
+function places(line, x, direction) {
+  const at = nearest(line, x);
+  return [at - 1, at, at + 1, at + 2 * direction].filter((one) => one >= 0 && one < line.x.length).map((one) => line.x[one]);
+}
