@@ -1,6 +1,5 @@
 """Windows over HTTP: what a plot asks for, in raw columns or in JSON, to those who may see it."""
 
-
 import msgspec
 import numpy as np
 import pytest
