@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -179,7 +180,7 @@ def test_a_loss_that_is_no_number_reaches_the_hub(place: Place, a_hub: Hub):
 
     ended = result(attempt)
     assert (ended["outcome"], ended["cause"]) == ("failed", "not_a_number")
-    assert a_hub.series("train/loss")[ended["step"]] in ("NaN", "Infinity")
+    assert not math.isfinite(float(a_hub.series("train/loss")[ended["step"]]))
 
 
 def test_sigterm_ends_at_a_steps_edge_with_a_checkpoint(place: Place, a_hub: Hub):
