@@ -26,6 +26,8 @@ class PointsMessage(TypedDict):
     from_rev: int
     to_rev: int
     columns: NotRequired[Columns]
+    # The metrics in them, where the columns are left out.
+    names: NotRequired[list[str]]
 
 
 class SummaryMessage(TypedDict):
@@ -47,6 +49,8 @@ def publish(run: Run, stream: Stream, points: Points, rows: Mapping[str, Series]
     }
     if len(points) * (len(points.series) + 2) <= MAX_VALUES:
         message["columns"] = wire.write(points)
+    else:
+        message["names"] = list(points.series)
     live.publish(run_topic(run.pk), dict(message))
     last = {name: row.last for name, row in rows.items() if row.last is not None}
     if last:

@@ -1,4 +1,8 @@
-"""What is still to be sent to one page: bounded, and summaries at most once a second a run."""
+"""What is still to be sent to one page: bounded, and no more than its plots can show.
+
+Summaries go at most once a second a run. Of points so many values a second go as they are; beyond
+that a page is told only that there are more, and fetches what its plots have room for.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ Message = dict[str, Any]
 # A page that is further behind reads too slowly; fetching the points again is cheaper.
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 SUMMARY_SECONDS = 1.0
+# A hundred runs of ten metrics that log ten times a second stay below it.
+VALUES_PER_SECOND = 20_000
 
 
 class TooSlow(Exception):
@@ -28,11 +34,15 @@ class Outgoing:
         # Per topic and run, while a second has not passed: the summary that waits for its end.
         self._held: dict[tuple[str, int], Message | None] = {}
         self._something = asyncio.Event()
+        self._second = 0.0
+        self._values = 0
 
     def put(self, message: Message) -> None:
         """Takes a message without waiting; raises TooSlow."""
         if message["type"] == "summary":
             self._put_summary(message)
+        elif message["type"] == "points":
+            self._put_text(self._within_budget(message))
         else:
             self._put_text(message)
 
@@ -54,6 +64,17 @@ class Outgoing:
         self._waiting_bytes += len(text)
         self._texts.append(text)
         self._something.set()
+
+    def _within_budget(self, message: Message) -> Message:
+        """Without its columns, where this second has had enough of them."""
+        columns = message.get("columns")
+        if columns is None:
+            return message
+        now = asyncio.get_running_loop().time()
+        if now - self._second >= 1:
+            self._second, self._values = now, 0
+        self._values += len(columns["steps"]) * (len(columns["series"]) + 2)
+        return message if self._values <= VALUES_PER_SECOND else announcement(message)
 
     def _put_summary(self, message: Message) -> None:
         """The first goes at once; those of the second after it become one, sent at its end."""
@@ -78,3 +99,9 @@ class Outgoing:
         with suppress(TooSlow):
             self._put_text(held)
             self._hold(key)
+
+
+def announcement(message: Message) -> Message:
+    """That there are points, and of which metrics, without the points."""
+    rest = {key: value for key, value in message.items() if key != "columns"}
+    return {**rest, "names": list(message["columns"]["series"])}

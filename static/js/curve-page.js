@@ -7,7 +7,7 @@ import { matching } from "./lib/charts.js";
 import { axisMetric } from "./lib/curves.js";
 import { pictureOf } from "./lib/picture.js";
 import { changed, readView, writeView } from "./lib/view.js";
-import { WindowStore } from "./lib/window-store.js";
+import { namesOf, WindowStore } from "./lib/window-store.js";
 import { watch } from "./live.js";
 import { loadWindow } from "./windows.js";
 
@@ -161,7 +161,7 @@ export class CurvePage {
       this.onNews(message);
       return;
     }
-    const fresh = Object.keys(message.columns?.series ?? {}).filter((name) => !this.names.has(name));
+    const fresh = namesOf(message).filter((name) => !this.names.has(name));
     for (const name of fresh) this.names.add(name);
     this.store.message(message);
     this.onNews(message);

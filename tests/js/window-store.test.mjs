@@ -113,6 +113,21 @@ test("a lasting gap is fetched", async () => {
   assert.deepEqual(page.values(), [1, 2, 3, 4, 5, 6]);
 });
 
+test("points that are only announced are fetched where they matter", async () => {
+  const page = new Page();
+  page.want();
+  await page.answer(0, answer(points(1, 4), { rev: 1 }));
+  const announced = (from_rev, ...names) => ({ ...message(from_rev, []), columns: undefined, names });
+  page.store.message(announced(1, "lr"));
+  page.store.message(message(2, [4]));
+  page.pass(1100);
+  assert.deepEqual(page.values(), [1, 2, 3, 4]);
+  assert.equal(page.asked.length, 1);
+  page.store.message(announced(3, "lr", "loss"));
+  page.want();
+  assert.equal(page.asked.length, 2);
+});
+
 test("a new epoch and a batch without its columns are fetched, but not at once again", async () => {
   for (const news of [message(0, [2], { epoch: 1 }), { ...message(1, [9]), columns: undefined }]) {
     const page = new Page();

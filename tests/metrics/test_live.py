@@ -1,5 +1,7 @@
 """The page's websocket: it forwards what its person may see, as long as they may."""
 
+import asyncio
+
 import pytest
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
@@ -7,7 +9,7 @@ from django.test import Client
 
 from llmhub.accounts.models import Membership, Role
 from llmhub.jobs import live
-from llmhub.metrics import consumers, ingest, logs
+from llmhub.metrics import consumers, ingest, logs, outgoing
 from llmhub.metrics.consumers import LiveConsumer
 from llmhub.runs.live import run_topic
 from tests.factories import join, make_attempt, make_project, make_run, make_user
@@ -111,7 +113,22 @@ async def test_new_points_reach_a_page_that_watches_the_run(page, run):
 async def test_a_large_batch_is_announced_without_its_points(page, run):
     await page.watch(run_topic(run.pk))
     await add_points(run, [1.0] * 5000)
-    assert "columns" not in await page.hear()
+    message = await page.hear()
+    assert "columns" not in message
+    assert message["names"] == ["train/loss"]
+
+
+async def test_more_points_than_plots_can_show_are_announced_without_them(page, run, monkeypatch):
+    monkeypatch.setattr(outgoing, "VALUES_PER_SECOND", 20)
+    await page.watch(run_topic(run.pk))
+    for number in range(4):
+        await add_points(run, [1.0] * 2, number)
+    heard = [await page.hear() for _ in range(4)]
+    assert ["columns" in message for message in heard] == [True, True, True, False]
+    assert (heard[3]["names"], heard[3]["to_rev"]) == (["train/loss"], 4)
+    await asyncio.sleep(1)
+    await add_points(run, [1.0], 4)
+    assert "columns" in await page.hear()
 
 
 async def test_the_project_hears_the_newest_values_at_most_once_a_second(page, run, project):

@@ -163,16 +163,16 @@ export class WindowStore {
 
   #names(run) {
     const messages = this.#messages.get(run) ?? [];
-    return new Set(messages.flatMap(({ columns }) => Object.keys(columns?.series ?? {})));
+    return new Set(messages.flatMap(namesOf));
   }
 
   #feed(entry, series, message) {
     const isKnown = message.epoch < series.epoch || (message.epoch === series.epoch && message.to_rev <= series.rev);
     if (isKnown || series.stale) return;
-    if (message.epoch > series.epoch || !message.columns) series.stale = true;
+    if (message.epoch > series.epoch || isWithheld(message, entry)) series.stale = true;
     else if (message.from_rev > series.rev) this.#gap(entry, series);
     else {
-      append(series, message.columns, entry);
+      if (message.columns) append(series, message.columns, entry);
       series.rev = message.to_rev;
     }
   }
@@ -188,6 +188,14 @@ export class WindowStore {
       this.onChange(entry.name);
     }, GAP_MS);
   }
+}
+
+// The metrics that a message has points of, whether it holds them or only announces them.
+export const namesOf = ({ columns, names }) => names ?? Object.keys(columns?.series ?? {});
+
+// Whether there are points for an entry that only the hub has.
+function isWithheld({ columns, names }, { name, x }) {
+  return !columns && (!names || names.includes(name) || names.includes(x));
 }
 
 const isExact = ({ series }) => [...series.values()].every((one) => one.isExact);
