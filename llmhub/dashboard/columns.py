@@ -22,7 +22,7 @@ from llmhub.dashboard.templatetags.hub import ago, comma, config_value, plain, r
 from llmhub.lib import metric_names
 from llmhub.metrics.filters.errors import FilterError
 from llmhub.metrics.filters.fields import TOOK
-from llmhub.metrics.filters.names import CONFIG, Names, Path
+from llmhub.metrics.filters.names import Names, Path, is_value
 from llmhub.metrics.filters.parser import parse_operands
 from llmhub.metrics.filters.tree import Figure, Name, Operand
 from llmhub.metrics.models import Series
@@ -83,7 +83,7 @@ class Column:
     # As it stands in the address.
     key: str
     operand: Operand
-    # Of a value of the config: where it stands.
+    # Of a value of the config or the summary: where it stands.
     path: Path = ()
 
     @cached_property
@@ -122,8 +122,8 @@ class Column:
         """What to sort by, but for a metric."""
         if not self.path:
             return BUILT_IN[self.key][1]
-        found: Any = F("config")
-        for name in self.path:
+        found: Any = F(self.path[0])
+        for name in self.path[1:]:
             found = KeyTransform(name, found)
         # In JSON there is a value that says that there is none.
         return NullIf(found, Value(None, output_field=JSONField()))
@@ -142,10 +142,10 @@ def read(text: str, names: Names, fallback: str = "") -> list[Column]:
 def of(operand: Operand, names: Names) -> Column | None:
     if isinstance(operand, Figure):
         return Column(str(operand), operand)
-    if not operand.key.startswith(CONFIG):
+    if not is_value(operand):
         return Column(operand.key, operand) if operand.key in BUILT_IN else None
     try:
-        return Column(str(operand), operand, names.config(operand))
+        return Column(str(operand), operand, names.value(operand))
     except FilterError:
         return None
 
@@ -202,7 +202,7 @@ def cell(column: Column, run: Run, measured: Measured) -> Cell:
     if isinstance(column.operand, Figure):
         return figure_cell(column, column.operand, measured.figures.get(column.operand.metric))
     if column.path:
-        value = at(run.config, column.path)
+        value = at(run, column.path)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return Cell("num" if is_number else "run-value", column.label, PLAIN, config_value(value))
     draw, css = DRAWN[column.key]
@@ -221,8 +221,9 @@ def figure_cell(column: Column, figure: Figure, found: Figures | None) -> Cell:
     return Cell("num", column.label, live, text or NONE)
 
 
-def at(values: Any, path: Path) -> Any:
-    for name in path:
+def at(run: Run, path: Path) -> Any:
+    values: Any = getattr(run, path[0])
+    for name in path[1:]:
         values = values.get(name) if isinstance(values, dict) else None
     return values
 

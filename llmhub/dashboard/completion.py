@@ -10,7 +10,7 @@ from llmhub.accounts.models import Project, User
 from llmhub.dashboard.columns import BUILT_IN
 from llmhub.datasets.models import Dataset, Mix
 from llmhub.metrics.filters.fields import FIELDS
-from llmhub.metrics.filters.names import CONFIG, Names
+from llmhub.metrics.filters.names import Names
 from llmhub.metrics.filters.parser import FLAGS
 from llmhub.metrics.filters.tree import FUNCTIONS
 from llmhub.recipes.models import Recipe
@@ -34,7 +34,7 @@ def names(project: Project) -> dict[str, Any]:
         "flags": list(FLAGS),
         "functions": list(FUNCTIONS),
         "metrics": known.metrics,
-        "config": sorted(CONFIG + name for name in known.configs)[:MOST],
+        "paths": sorted(known.own)[:MOST],
         "values": values | own_values(project),
         "columns": [
             {"key": key, "title": str(title)}

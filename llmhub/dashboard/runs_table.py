@@ -17,7 +17,7 @@ from llmhub.dashboard import columns
 from llmhub.dashboard.columns import Column, Figures, Measured
 from llmhub.lib import metric_names
 from llmhub.lib.texts import whole
-from llmhub.metrics.filters.names import Names
+from llmhub.metrics.filters.names import TREES, Names
 from llmhub.metrics.filters.tree import Figure
 from llmhub.metrics.models import Series
 from llmhub.runs.models import Run
@@ -200,7 +200,8 @@ class TableRow:
 
 def rows(ids: list[int], shown: list[Column]) -> list[TableRow]:
     """What the page shows of its runs, in three queries."""
-    unseen = UNSEEN if any(column.path for column in shown) else (*UNSEEN, "config")
+    trees = {column.path[0] for column in shown if column.path}
+    unseen = {*UNSEEN, *TREES} - trees
     found = Run.objects.with_names().select_related("pipeline").defer(*unseen).in_bulk(ids)
     # One may have been deleted since its id was read.
     runs = [found[number] for number in ids if number in found]

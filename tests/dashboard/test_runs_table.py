@@ -150,6 +150,16 @@ def test_a_figure_that_is_no_number_stands_among_those_that_have_none(client, at
         assert found[2] == "broken"
 
 
+def test_values_of_a_scripts_summary_are_columns_filters_and_orders(client, atlas):
+    for name, summary in (("a", {"f1": 0.7, "by": {"en": 1}}), ("b", {"f1": 0.9}), ("c", {})):
+        run = make_run(atlas, name=name)
+        Run.objects.filter(pk=run.pk).update(summary=summary)
+    assert names(runs(client, sort="-summary.f1")) == ["b", "a", "c"]
+    assert names(runs(client, filter="summary.f1 > 0.8")) == ["b"]
+    assert names(runs(client, filter="has summary.by.en")) == ["a"]
+    assert ">0.9<" in runs(client, columns="summary.f1").content.decode()
+
+
 def test_runs_are_sorted_by_a_value_of_their_config(client, atlas):
     for name, value in (("low", 1e-4), ("high", 0.5), ("text", "x"), ("none", None)):
         run = make_run(atlas, name=name)
@@ -227,7 +237,7 @@ def test_what_a_filter_may_say_is_told(client, atlas, alice):
     assert told["values"]["tag"] == ["baseline"]
     assert told["values"]["person"] == ["me", "Alice"]
     assert "running" in told["values"]["state"]
-    assert "config.training.learning_rate" in told["config"]
+    assert "config.training.learning_rate" in told["paths"]
 
 
 def test_the_number_of_queries_does_not_grow_with_the_runs(

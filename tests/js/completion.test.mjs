@@ -12,7 +12,7 @@ const NAMES = {
   flags: ["archived"],
   functions: ["last", "min", "max", "count"],
   metrics: ["train/loss", "val/loss"],
-  config: ["config.training.learning_rate"],
+  paths: ["config.training.learning_rate"],
   values: { state: ["running", "failed"], tag: ["baseline", "two words"] },
 };
 

@@ -26,7 +26,7 @@ from llmhub.metrics.filters.fields import (
     refuse,
     search,
 )
-from llmhub.metrics.filters.names import CONFIG, Names, Path, spec_names
+from llmhub.metrics.filters.names import Names, Path, is_value
 from llmhub.metrics.filters.parser import FLAGS, parse
 from llmhub.metrics.models import Series
 from llmhub.runs.models import Run
@@ -100,16 +100,16 @@ class Compiler:
     def compared(self, operand: tree.Operand, sign: str, value: tree.Value) -> Q:
         if isinstance(operand, tree.Figure):
             return self.figure(operand, sign, value)
-        if operand.key.startswith(CONFIG):
-            return in_config(self.names.config(operand), sign, value)
+        if is_value(operand):
+            return at_path(self.names.value(operand), predicate(sign, value))
         return self.field(operand).condition(sign, value, self.asked)
 
     def has(self, operand: tree.Operand) -> Q:
         if isinstance(operand, tree.Figure):
             self.names.check_metric(operand)
             return Q(Exists(series(operand)))
-        if operand.key.startswith(CONFIG):
-            return at_path(self.names.config(operand), "@ != null")
+        if is_value(operand):
+            return at_path(self.names.value(operand), "@ != null")
         # What a field is never without, every run has.
         return self.field(operand).has or Q(pk__isnull=False)
 
@@ -139,22 +139,18 @@ class Compiler:
         """Names of all kinds, since a person may have left out what kind it is."""
         if text in self.names.metrics:
             return [str(tree.Figure(function="last", metric=text))]
-        dotted = [CONFIG + name for name in {**spec_names(), **self.names.configs}]
-        return nearest(text, [*FIELDS, *FLAGS, *dotted])
+        return nearest(text, [*FIELDS, *FLAGS, *self.names.values])
 
 
 def series(figure: tree.Figure) -> QuerySet[Series]:
     return Series.objects.filter(run=OuterRef("pk"), name=figure.metric)
 
 
-def in_config(path: Path, sign: str, value: tree.Value) -> Q:
-    return at_path(path, predicate(sign, value))
-
-
 def at_path(path: Path, test: str) -> Q:
+    field, *rest = path
     # Names and texts of JSON are those of the path language.
-    keys = "".join(f".{json.dumps(name)}" for name in path)
-    return Q(PathExists(F("config"), Value(f"${keys} ? ({test})")))
+    keys = "".join(f".{json.dumps(name)}" for name in rest)
+    return Q(PathExists(F(field), Value(f"${keys} ? ({test})")))
 
 
 def predicate(sign: str, value: tree.Value) -> str:

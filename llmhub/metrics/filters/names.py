@@ -1,4 +1,4 @@
-"""The names that a filter of a project may use: metrics and values of configs."""
+"""The names that a filter of a project may use: metrics, and values of configs and summaries."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from llmhub.metrics.models import Series
 from llmhub.recipes import fields, specs
 from llmhub.runs.models import Run
 
-CONFIG = "config."
-# The names of configs that no recipe has are taken from so many of the newest runs.
+# What a run has values in, of any names: the first part of a name says which.
+TREES = ("config", "summary")
+# Names that no recipe has are taken from so many of the newest runs.
 LOOKED_AT = 200
 MOST_METRICS = 2_000
 
+# From the field of the run to the value in it.
 Path = tuple[str, ...]
 
 # A step from one name to the next in the index, however many runs have each.
@@ -40,10 +42,15 @@ METRICS = """
 """
 
 
+def is_value(name: Name) -> bool:
+    return name.key.startswith(tuple(f"{tree}." for tree in TREES))
+
+
 @cache
 def spec_names() -> dict[str, Path]:
     """The values of every recipe's config, by dotted name."""
-    return {name: tuple(name.split(".")) for spec in get_args(specs.Spec) for name in _of(spec)}
+    dotted = (f"config.{name}" for spec in get_args(specs.Spec) for name in _of(spec))
+    return {name: tuple(name.split(".")) for name in dotted}
 
 
 def _of(spec: Any) -> Iterator[str]:
@@ -69,30 +76,36 @@ class Names:
     def __init__(self, project: Project) -> None:
         self.project = project
 
-    def config(self, name: Name) -> Path:
-        """Where in a config the value stands that `config.…` names; raises FilterError."""
-        wanted = name.text[len(CONFIG) :]
-        found = spec_names().get(wanted) or self.configs.get(wanted)
-        if found:
+    def value(self, name: Name) -> Path:
+        """Where the value stands that `config.…` or `summary.…` names; raises FilterError."""
+        tree, _dot, wanted = name.text.partition(".")
+        tree = tree.lower()
+        known = {dotted: path for dotted, path in self.values.items() if path[0] == tree}
+        if found := known.get(f"{tree}.{wanted}"):
             return found
-        known = spec_names() | self.configs
         short = sorted(dotted for dotted in known if dotted.endswith(f".{wanted}"))
         if len(short) == 1:
             return known[short[0]]
-        options = [CONFIG + dotted for dotted in short or nearest(wanted, known)]
         if short:
             message = _("“%s” is the name of several values.") % name.text
         else:
-            message = _("No config here has a value “%s”.") % wanted
+            message = _("No run here has a value “%s”.") % name.text
+        rests = [dotted.removeprefix(f"{tree}.") for dotted in known]
+        options = short or [f"{tree}.{rest}" for rest in nearest(wanted, rests)]
         raise FilterError(message, name.start, name.end, options)
 
     @cached_property
-    def configs(self) -> dict[str, Path]:
-        """What the newest runs have in theirs; those of outside scripts may have anything."""
+    def values(self) -> dict[str, Path]:
+        """Every value that a filter may name, by dotted name."""
+        return spec_names() | self.own
+
+    @cached_property
+    def own(self) -> dict[str, Path]:
+        """What the newest runs have; those of outside scripts may have anything."""
         newest = Run.objects.filter(project=self.project).order_by("-created_at", "-pk")
-        configs = newest.values_list("config", flat=True)[:LOOKED_AT]
-        paths = {path for config in configs for path in flat_paths(config)}
-        return {".".join(path): path for path in paths if path}
+        rows = newest.values(*TREES)[:LOOKED_AT]
+        paths = {path for row in rows for tree in TREES for path in flat_paths(row[tree], (tree,))}
+        return {".".join(path): path for path in paths if len(path) > 1}
 
     def check_metric(self, figure: Figure) -> None:
         """Raises FilterError for a metric that no run of the project has."""

@@ -39,7 +39,7 @@ class ColumnPicker extends HTMLElement {
     const figures = ["last", "min", "max", "count"].flatMap((name) =>
       names.metrics.map((metric) => `${name}(${metric})`),
     );
-    const keys = [...names.columns.map(({ key }) => key), ...figures, ...names.config];
+    const keys = [...names.columns.map(({ key }) => key), ...figures, ...names.paths];
     const options = keys.map((key) => {
       const option = document.createElement("option");
       option.value = key;

@@ -84,7 +84,7 @@ function operands(names) {
     ...names.fields.map(({ name, title }) => ({ text: name, detail: title })),
     ...names.flags.map((text) => ({ text })),
     ...figures("last"),
-    ...names.config.map((text) => ({ text: quoted(text) })),
+    ...names.paths.map((text) => ({ text: quoted(text) })),
     ...["min", "max", "count"].flatMap(figures),
     ...["not", "has"].map((text) => ({ text })),
   ];
