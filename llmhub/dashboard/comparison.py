@@ -184,7 +184,7 @@ def candidates(project: Project | None, chosen: Chosen) -> list[Run]:
     """The project's newest runs that could be added."""
     if project is None:
         return []
-    others = Run.objects.filter(project=project, trashed_at=None)
+    others = Run.objects.filter(project=project).listed()
     return list(others.exclude(pk__in=[run.pk for run in chosen.runs])[:MOST_CANDIDATES])
 
 

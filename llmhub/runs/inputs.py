@@ -107,6 +107,8 @@ def of_run(project: Project, name: str, reference: Reference, waited_for: set[in
             _("Run %(run)s was logged by a script: the hub has no checkpoint of it.")
             % {"run": source}
         )
+    if source.trashed_at is not None:
+        raise NoSuchModel(_("Run %(run)s lies in the trash: restore it first.") % {"run": source})
     if source.objective not in FITTING[name]:
         raise NoSuchModel(
             _("Run %(run)s is no reward model: choose one of the recipe “Reward model”.")

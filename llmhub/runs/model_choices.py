@@ -42,9 +42,9 @@ def groups(project: Project, field_name: str) -> list[Group]:
 
 
 def usable_runs(project: Project, objectives: Iterable[str]) -> QuerySet[Run]:
-    """Finished ones with a checkpoint that is still there, the newest first."""
+    """Finished and listed ones with a checkpoint that is still there, the newest first."""
     there = Checkpoint.objects.filter(removed_at=None).order_by("-step")
-    finished = project.runs.filter(state__in=TERMINAL, objective__in=objectives)
+    finished = project.runs.listed().filter(state__in=TERMINAL, objective__in=objectives)
     kept = finished.filter(checkpoints__removed_at=None, checkpoints__pk__isnull=False).distinct()
     return kept.order_by("-pk").prefetch_related(
         Prefetch("checkpoints", queryset=there, to_attr="kept_checkpoints")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from llmhub.datasets.models import MixPart
 from llmhub.runs import checkpoints, inputs, launch, pausing, services
@@ -92,6 +93,11 @@ def test_what_a_run_that_waits_starts_from_is_not_rotated_away(wish, atlas):
     assert checkpoints.pinned_steps(source) == [100]
     services.stop(run)
     assert checkpoints.pinned_steps(source) == []
+
+
+def test_a_run_in_the_trash_is_restored_first(wish, atlas):
+    source = trained(atlas, 10, trashed_at=timezone.now())
+    assert "restore it first" in refused(wish, f"run:{source.pk}")
 
 
 def test_a_reward_model_scores_and_others_write(wish, atlas):

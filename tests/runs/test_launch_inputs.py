@@ -97,7 +97,8 @@ def test_runs_are_offered_by_their_best_checkpoint_and_by_step(as_bob, atlas, an
 
 
 @pytest.mark.parametrize(
-    "unfit", ["at work", "without checkpoints", "a reward model", "elsewhere", "removed"]
+    "unfit",
+    ["at work", "without checkpoints", "a reward model", "elsewhere", "removed", "in the trash"],
 )
 def test_what_no_one_could_start_from_is_not_offered(as_bob, atlas, answers, unfit):
     made = {
@@ -106,6 +107,7 @@ def test_what_no_one_could_start_from_is_not_offered(as_bob, atlas, answers, unf
         "a reward model": lambda: make_trained(atlas, "reward-model"),
         "elsewhere": lambda: make_trained(make_project("zephyr"), "gpt2-125m"),
         "removed": lambda: make_trained(atlas, "gpt2-125m"),
+        "in the trash": lambda: make_trained(atlas, "gpt2-125m", trashed_at=timezone.now()),
     }[unfit]()
     if unfit == "removed":
         made.checkpoints.update(removed_at=timezone.now())
