@@ -3,7 +3,7 @@ PYTHON ?= python3
 OPS := $(PYTHON) -m ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up demo models test lint test-faults crawl bench-live bench-train clean
+.PHONY: help up demo models test lint test-faults crawl bench-live bench-metrics bench-train clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,8 +32,11 @@ crawl: ## walk every page of a hub in a browser
 bench-live: ## measure the time from log() to the point drawn
 	@$(OPS) test bench
 
+bench-metrics: ## measure taking in, keeping, reading and drawing of curves
+	@$(OPS) bench metrics
+
 bench-train: ## compare our training loop with the shortest one
-	@$(OPS) bench-train
+	@$(OPS) bench train
 
 clean: ## remove caches and the virtual environment; data stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -17,7 +17,7 @@ COMMANDS = {
     "models": ("ops.models", False),
     "lint": ("ops.lint", True),
     "test": ("ops.run_tests", True),
-    "bench-train": ("ops.measure", True),
+    "bench": ("ops.measure", True),
 }
 
 
