@@ -87,7 +87,7 @@ def word(value: float) -> str:
 
 def tags(given: Iterable[str]) -> list[str]:
     """In their order, each once. A comma stands between them where people type them."""
-    found = list(dict.fromkeys(" ".join(tag.split()) for tag in given))
+    found = list(dict.fromkeys(re.sub(" +", " ", tag.strip()) for tag in given))
     for tag in found:
         if not tag or len(tag) > MAX_TAG or "," in tag or UNFIT_IN_NAMES.search(tag):
             reason = _("A tag has from 1 to %(limit)s visible characters, and no comma among them.")
