@@ -105,8 +105,8 @@ def compare(page: Page, hub: RunningHub, ids: list[str]) -> None:
 
 def read_the_difference(page: Page) -> None:
     row = page.locator("#differences tr[data-name='training.learning_rate']")
-    expect(row.locator("td").nth(1)).to_have_text("0.0002")
-    expect(row.locator("td").nth(0)).not_to_have_text("0.0002")
+    expect(row.locator("td").last).to_have_text("0.0002")
+    expect(row.locator("td").nth(-2)).not_to_have_text("0.0002")
     page.locator(".legend-toggle", has_text="second").click()
     eventually(page, f"{CURVES} == 1")
     assert "hide=" in page.url
