@@ -92,6 +92,12 @@ def metric_names_of(runs: list[Run]) -> list[str]:
     return list(names.order_by("name").distinct()[:MOST_NAMES])
 
 
+def figure_name(names: list[str]) -> str:
+    """The metric that a team asks for first, of those that there are."""
+    wanted = [metric.name for metric in (metric_names.VAL_LOSS, metric_names.TRAIN_LOSS)]
+    return next((name for name in wanted if name in names), names[0] if names else "")
+
+
 def differences(runs: list[Run]) -> list[Difference]:
     """What is not the same in all runs, in the order of the form."""
     configs = [specs.flatten(run.config) for run in runs]
@@ -156,7 +162,8 @@ def config_row(
     name: str, described: fields.Field | None, values: list[Any], presets: list[Any]
 ) -> Difference:
     if described is None:
-        return Difference(name, name, "", values, presets)
+        # What is around it stands in the rows above.
+        return Difference(name.rpartition(".")[2] or name, name, "", values, presets)
     unit = _(described.unit) if described.unit else ""
     return Difference(_(described.title), name, unit, values, presets)
 

@@ -50,13 +50,15 @@ def compare(request: HubRequest) -> HttpResponse:
 def context(request: HubRequest, chosen: comparison.Chosen) -> dict[str, Any]:
     runs = chosen.runs
     differences = comparison.differences(runs)
+    names = comparison.metric_names_of(runs)
     return {
         "chosen": chosen,
         "rows": runs_table.with_figures(runs),
         "differences": list(comparison.tree(differences)),
         "groupings": comparison.groupings(runs, differences),
         "fields": comparison.run_fields(runs, differences),
-        "metrics": comparison.metric_names_of(runs),
+        "metrics": names,
+        "figure_name": comparison.figure_name(names),
         "titles": metric_titles(),
         "topics": " ".join(sorted({project_topic(run.project_id) for run in runs})),
         "candidates": comparison.candidates(request.project, chosen),
