@@ -54,7 +54,7 @@ def say_what_the_columns_are(page: Page) -> None:
     page.locator("[name=column_completion]").select_option("reply")
     marked = page.locator(".rendered .loss").first
     # A process of its own reads the rows, and the machine may be busy.
-    expect(marked).to_have_text("It is 0.", timeout=30_000)
+    expect(marked).to_have_text("It is 0.", timeout=LONG_MS)
     page.get_by_role("button", name="Register").click()
 
 
