@@ -36,15 +36,15 @@ VAL_PERPLEXITY = metric_names.VAL_PERPLEXITY.name
 SHOWN = (TRAIN_LOSS, VAL_LOSS, VAL_PERPLEXITY)
 
 NEWEST_FIRST = "-created"
-# Large columns of the rows beside a run that no list shows.
-UNSEEN = (
-    "overrides",
-    "message",
-    "recipe_version__spec",
-    "recipe_version__recipe__summary",
-    "dataset_version__sample",
-    "dataset_version__reading",
-    "dataset_version__derivation",
+# Large columns that no list shows.
+UNSEEN = ("overrides", "message")
+# Few of them are different within a page: fetched once each, and not joined to every row.
+NAMED = (
+    "created_by",
+    "recipe_version__recipe",
+    "dataset_version__dataset",
+    "mix_version__mix",
+    "pipeline",
 )
 
 
@@ -199,10 +199,10 @@ class TableRow:
 
 
 def rows(ids: list[int], shown: list[Column]) -> list[TableRow]:
-    """What the page shows of its runs, in three queries."""
+    """What the page shows of its runs, in three queries and one for each kind of name."""
     trees = {column.path[0] for column in shown if column.path}
     unseen = {*UNSEEN, *TREES} - trees
-    found = Run.objects.with_names().select_related("pipeline").defer(*unseen).in_bulk(ids)
+    found = Run.objects.prefetch_related(*NAMED).defer(*unseen).in_bulk(ids)
     # One may have been deleted since its id was read.
     runs = [found[number] for number in ids if number in found]
     measured = measure(ids, shown)

@@ -104,7 +104,17 @@ def web() -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "llmhub.asgi:application", "--port", str(port)]
-    fast = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    fast = [
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--lifespan",
+        "off",
+        "--log-level",
+        "error",
+    ]
     with subprocess.Popen([*command, *fast], cwd=ROOT) as process:
         try:
             while socket.socket().connect_ex(("127.0.0.1", port)):

@@ -38,13 +38,13 @@ RUNS = """
     INSERT INTO runs_run (
         project_id, name, objective, recipe_version_id, scale, overrides, config,
         dataset_version_id, state, want, fence, cause, message, resume_on_start, step, total_steps,
-        created_by_id, created_at, started_at, ended_at, tags, notes
+        created_by_id, created_at, started_at, ended_at, tags, notes, summary
     )
     SELECT project_id, 'run ' || n, objective, recipe_version_id, scale, '{}', %(config)s,
         dataset_version_id, (ARRAY['succeeded', 'failed', 'stopped', 'running'])[1 + n %% 4],
         'run', 0, '', '', false, n %% 1000, 1000, %(user)s, now() - n * interval '1 minute',
         now() - n * interval '1 minute', now(),
-        CASE WHEN n %% 10 = 0 THEN ARRAY['baseline'] ELSE '{}'::varchar[] END, ''
+        CASE WHEN n %% 10 = 0 THEN ARRAY['baseline'] ELSE '{}'::varchar[] END, '', '{}'
     FROM runs_run, generate_series(1, %(runs)s) n WHERE runs_run.id = %(model)s
 """
 CONFIG = "jsonb_build_object('objective', 'pretrain', 'training', jsonb_build_object({}))"

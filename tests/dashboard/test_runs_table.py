@@ -246,9 +246,9 @@ def test_the_number_of_queries_does_not_grow_with_the_runs(
     recipe = make_recipe_version()
     for _ in range(12):
         with_losses(make_run(atlas, created_by=alice, recipe_version=recipe), 2.0)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(18):
         runs(client)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(18):
         runs(client, filter="last(val/loss) < 3 and tag != x", sort="last(val/loss)")
 
 
