@@ -17,8 +17,10 @@ from llmhub.client.recorder import Recorder
 from llmhub.client.rows import Troubles
 from llmhub.client.sender import Backlog, Sender
 
-# At most one batch in this time, unless there is more than one batch to send.
-FLUSH_SECONDS = 0.1
+# Between two batches, so many times as long as the last one took: a hub that answers at once shows
+# points soon, and one that is busy is asked less often.
+REST = 4
+SHORTEST_REST, LONGEST_REST = 0.02, 0.5
 AT_EXIT_SECONDS = 5.0
 
 Left = Callable[[], float]
@@ -81,8 +83,10 @@ class Courier:
         while not self._closing.is_set():
             self._recorder.something.wait()
             self._recorder.something.clear()
+            started = time.monotonic()
             self._drain()
-            self._closing.wait(FLUSH_SECONDS)
+            took = time.monotonic() - started
+            self._closing.wait(min(max(SHORTEST_REST, REST * took), LONGEST_REST))
         # Here, so that no other thread takes the journal away from a request under way.
         self.all_sent = self._drain() & self._end()
 

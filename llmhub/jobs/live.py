@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import Any
 
@@ -33,7 +34,9 @@ def _send(topic: str, message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
-    event = {"type": "live.message", "message": {**message, "topic": topic}}
+    # Written once, however many pages there are.
+    text = json.dumps({**message, "topic": topic}, separators=(",", ":"), allow_nan=False)
+    event = {"type": "live.message", "kind": message["type"], "text": text}
     try:
         async_to_sync(_group_send)(layer, topic, event)
     except Exception:

@@ -62,7 +62,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def live_message(self, event: dict[str, Any]) -> None:
         """From `jobs.live.publish`, by way of Redis."""
-        await self._tell(event["message"])
+        await self._put(event["kind"], event["text"])
 
     async def _watch(self, named: set[str]) -> None:
         allowed = await self._allowed(named)
@@ -74,7 +74,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.channel_layer.group_add(topic, self.channel_name)
         self.topics |= allowed
         await self._leave((named - allowed) & self.topics)
-        await self._tell(_watching(allowed, refused=named - allowed))
+        # Only now: whatever comes after these revisions is told.
+        revisions = await database_sync_to_async(topics.revisions)(allowed)
+        await self._tell(_watching(allowed, refused=named - allowed) | {"revisions": revisions})
 
     async def _leave(self, left: set[str]) -> None:
         for topic in left:
@@ -105,8 +107,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
         return found
 
     async def _tell(self, message: dict[str, Any]) -> None:
+        await self._put(message["type"], json.dumps(message, separators=(",", ":")))
+
+    async def _put(self, kind: str, text: str) -> None:
         try:
-            self.outgoing.put(message)
+            self.outgoing.put(kind, text)
         except TooSlow:
             await self.disconnect(1013)
             raise StopConsumer from None

@@ -1,6 +1,6 @@
 """What is still to be sent to one page: bounded, and no more than its plots can show.
 
-Summaries go at most once a second a run. Of points so many values a second go as they are; beyond
+Summaries go at most once a second a run. Of points so much a second goes as it is; beyond
 that a page is told only that there are more, and fetches what its plots have room for.
 """
 
@@ -18,8 +18,8 @@ Message = dict[str, Any]
 # A page that is further behind reads too slowly; fetching the points again is cheaper.
 MAX_WAITING_BYTES = 4 * 1024 * 1024
 SUMMARY_SECONDS = 1.0
-# A hundred runs of ten metrics that log ten times a second stay below it.
-VALUES_PER_SECOND = 20_000
+# Letters of points: a hundred runs of ten metrics that log once a second stay below it.
+POINTS_PER_SECOND = 200_000
 
 
 class TooSlow(Exception):
@@ -35,16 +35,16 @@ class Outgoing:
         self._held: dict[tuple[str, int], Message | None] = {}
         self._something = asyncio.Event()
         self._second = 0.0
-        self._values = 0
+        self._points = 0
 
-    def put(self, message: Message) -> None:
-        """Takes a message without waiting; raises TooSlow."""
-        if message["type"] == "summary":
-            self._put_summary(message)
-        elif message["type"] == "points":
-            self._put_text(self._within_budget(message))
+    def put(self, kind: str, text: str) -> None:
+        """Takes a message, as JSON, without waiting; raises TooSlow."""
+        if kind == "summary":
+            self._put_summary(json.loads(text))
+        elif kind == "points" and not self._is_within_budget(text):
+            self._put_text(announcement(text))
         else:
-            self._put_text(message)
+            self._put_text(text)
 
     async def run(self) -> None:
         """Sends what comes until it is cancelled or the page is gone."""
@@ -57,30 +57,25 @@ class Outgoing:
                 self._texts.popleft()
                 self._waiting_bytes -= len(text)
 
-    def _put_text(self, message: Message) -> None:
-        text = json.dumps(message, separators=(",", ":"), allow_nan=False)
+    def _put_text(self, text: str) -> None:
         if self._waiting_bytes + len(text) > MAX_WAITING_BYTES:
             raise TooSlow
         self._waiting_bytes += len(text)
         self._texts.append(text)
         self._something.set()
 
-    def _within_budget(self, message: Message) -> Message:
-        """Without its columns, where this second has had enough of them."""
-        columns = message.get("columns")
-        if columns is None:
-            return message
+    def _is_within_budget(self, text: str) -> bool:
         now = asyncio.get_running_loop().time()
         if now - self._second >= 1:
-            self._second, self._values = now, 0
-        self._values += len(columns["steps"]) * (len(columns["series"]) + 2)
-        return message if self._values <= VALUES_PER_SECOND else announcement(message)
+            self._second, self._points = now, 0
+        self._points += len(text)
+        return self._points <= POINTS_PER_SECOND
 
     def _put_summary(self, message: Message) -> None:
         """The first goes at once; those of the second after it become one, sent at its end."""
         key = (message["topic"], message["run"])
         if key not in self._held:
-            self._put_text(message)
+            self._put_text(written(message))
             self._hold(key)
             return
         held = self._held[key]
@@ -97,11 +92,16 @@ class Outgoing:
             return
         # A page that is too slow for this one is cut off at the next message.
         with suppress(TooSlow):
-            self._put_text(held)
+            self._put_text(written(held))
             self._hold(key)
 
 
-def announcement(message: Message) -> Message:
+def written(message: Message) -> str:
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def announcement(text: str) -> str:
     """That there are points, and of which metrics, without the points."""
-    rest = {key: value for key, value in message.items() if key != "columns"}
-    return {**rest, "names": list(message["columns"]["series"])}
+    message = json.loads(text)
+    columns = message.pop("columns", None)
+    return written({**message, "names": list(columns["series"])} if columns else message)

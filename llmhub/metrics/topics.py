@@ -12,6 +12,7 @@ from django.utils.crypto import constant_time_compare
 
 from llmhub.accounts.models import Project, User
 from llmhub.jobs.models import Job
+from llmhub.metrics.models import Stream
 from llmhub.runs.models import Run
 
 NUMBERED = re.compile(r"(run|project|job)\.([1-9][0-9]{0,17})\Z", re.ASCII)
@@ -38,6 +39,15 @@ def allowed(session_key: str | None, topics: Iterable[str]) -> set[str]:
         # A probe tells how much memory a config needs, and its name is the hash of the config.
         *(topic for topic in topics if PROBE.match(topic)),
     }
+
+
+def revisions(topics: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Of each run among the topics: the epoch and the revision of its points."""
+    numbered = [match for topic in topics if (match := NUMBERED.match(topic))]
+    runs = {int(match[2]) for match in numbered if match[1] == "run"}
+    streams = Stream.objects.filter(pk__in=runs).values_list("pk", "epoch", "rev")
+    known = {pk: (epoch, rev) for pk, epoch, rev in streams}
+    return {f"run.{pk}": known.get(pk, (0, 0)) for pk in runs}
 
 
 def _user(session_key: str | None) -> User | None:

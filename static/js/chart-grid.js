@@ -108,9 +108,9 @@ export class ChartGrid {
     for (const chart of charts) this.redraw(chart, contentOf);
   }
 
-  redraw(chart, contentOf) {
+  redraw(chart, contentOf, isLive = false) {
     const card = this.#charts.get(chart.key);
-    card?.plot.update(() => contentOf(chart, card.plot));
+    card?.plot.update(() => contentOf(chart, card.plot), isLive);
   }
 
   destroy() {

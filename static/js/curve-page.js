@@ -31,7 +31,7 @@ export class CurvePage {
     this.store = new WindowStore({
       runs,
       load: loadWindow,
-      onChange: (name) => this.#redraw(name),
+      onChange: (name, isLive) => this.#redraw(name, isLive),
       onFailed: (error) => error.isGone && this.#become("refused"),
       later: (work, wait) => setTimeout(work, wait),
     });
@@ -106,10 +106,10 @@ export class CurvePage {
     return this.#contents.get(key);
   }
 
-  #redraw(name) {
+  #redraw(name, isLive) {
     const isX = name === axisMetric(this.view.x);
     for (const chart of this.charts) {
-      if (isX || chart.names.includes(name)) this.grid.redraw(chart, this.#contentOf);
+      if (isX || chart.names.includes(name)) this.grid.redraw(chart, this.#contentOf, isLive);
     }
   }
 
@@ -134,17 +134,21 @@ export class CurvePage {
     this.#become("connecting");
     this.stop = topics.length
       ? watch(topics, (message) => this.#receive(message), {
-          onState: (state) => this.#joined(state),
-          onRejoined: () => this.store.expire(),
+          onState: (state, revisions) => this.#joined(state, revisions),
+          onRejoined: (revisions) => this.#catchUp(revisions),
         })
       : () => {};
     this.#timer = setInterval(() => this.#poll(), POLL_MS);
   }
 
-  // What came before we joined, or while the connection was down, is not told again.
-  #joined(state) {
+  #joined(state, revisions) {
     this.#become(state);
-    if (state === "live") this.store.expire();
+    if (state === "live") this.#catchUp(revisions);
+  }
+
+  // What came before we joined, or while the connection was down, is not told again.
+  #catchUp(revisions) {
+    this.store.joined(new Map(this.runs.map((run) => [run, revisions[`run.${run}`] ?? [0, 0]])));
   }
 
   #poll() {

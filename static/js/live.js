@@ -33,9 +33,10 @@ function followVisibility(live) {
 }
 
 // Calls handler(message) for each message on `topics` until the returned function is called.
-// onState(state): "live" once the topics are joined (catch up now) and after each time they were
-// not, "offline", "refused". onRejoined(): the hub was asked to go on and does; it may have
-// forgotten us in between, so that whoever needs every change looks for what was lost.
+// onState(state, revisions): "live" once the topics are joined (catch up now) and after each time
+// they were not, "offline", "refused". onRejoined(revisions): the hub was asked to go on and does; it
+// may have forgotten us in between, so that whoever needs every change looks for what was lost.
+// `revisions`: {topic of a run: [epoch, rev]} of its points.
 export function watch(topics, handler, { onState = () => {}, onRejoined = () => {} } = {}) {
   shared ??= socketOfPage();
   const watcher = { topics: new Set(topics), handler, onState, onRejoined };

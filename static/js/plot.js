@@ -5,23 +5,38 @@ import { linesTraces, markTraces, oddTrace } from "./lib/traces.js";
 
 // Longer than this in one frame, and scrolling would stutter: the rest waits for the next one.
 const FRAME_MS = 20;
+// A plot that takes longer than this to draw rests so many times as long before it follows what
+// comes live: else a page of many busy runs would do nothing but draw.
+const CHEAP_MS = 40;
+const REST = 6;
 
 const waiting = new Set();
 let nextFrame = null;
 
+// plotly is large: the page does not wait for it, and its plots do.
+const hasPlotly = () => typeof Plotly !== "undefined";
+
+const nextTime = () => {
+  nextFrame ??= requestAnimationFrame(drawWaiting);
+};
+
+if (!hasPlotly()) document.getElementById("plotly")?.addEventListener("load", nextTime);
+
 function schedule(plot) {
   waiting.add(plot);
-  nextFrame ??= requestAnimationFrame(drawWaiting);
+  if (hasPlotly()) nextTime();
+  else plot.ask();
 }
 
 function drawWaiting(start) {
   nextFrame = null;
   for (const plot of waiting) {
+    if (plot.rests) continue;
     waiting.delete(plot);
     plot.drawNow();
     if (performance.now() - start > FRAME_MS) break;
   }
-  if (waiting.size) nextFrame = requestAnimationFrame(drawWaiting);
+  if (waiting.size) nextTime();
 }
 
 // The value of a colour token in the theme of the moment.
@@ -143,6 +158,7 @@ export class Plot {
   #make = null;
   #visible = false;
   #dirty = false;
+  #restsUntil = 0;
   #seen = new IntersectionObserver(([entry]) => this.#see(entry.isIntersecting), {
     rootMargin: "200px",
   });
@@ -167,21 +183,33 @@ export class Plot {
     return this.#visible;
   }
 
+  get rests() {
+    return performance.now() < this.#restsUntil;
+  }
+
   get width() {
     return this.#root.offsetWidth;
   }
 
   // `make`: the content, or a function that is asked for it (null: nothing to draw yet) with the
   // next frame in which the chart can be seen. A content has a `label` for who does not see it.
-  update(make) {
+  // `isLive`: nobody waits for it.
+  update(make, isLive = false) {
     this.#make = make;
     this.#dirty = make !== null;
+    if (!isLive) this.#restsUntil = 0;
     if (this.#dirty && this.#visible) schedule(this);
+  }
+
+  // Has what the plot needs fetched.
+  ask() {
+    if (typeof this.#make === "function") this.#make();
   }
 
   drawNow() {
     if (!this.#dirty || !this.#root.isConnected) return;
     this.#dirty = false;
+    const start = performance.now();
     const content = typeof this.#make === "function" ? this.#make() : this.#make;
     if (!content) return;
     this.content = content;
@@ -190,6 +218,8 @@ export class Plot {
     Plotly.react(this.#root, traces, layout, CONFIG);
     this.#listen();
     this.onDrawn(content, traces);
+    const took = performance.now() - start;
+    this.#restsUntil = took > CHEAP_MS ? performance.now() + REST * took : 0;
   }
 
   // {traces, layout} as plotly takes them, in the theme of the moment.
@@ -233,7 +263,7 @@ export class Plot {
     document.removeEventListener("theme-changed", this.#redraw);
     dark.removeEventListener("change", this.#redraw);
     this.#probe.remove();
-    Plotly.purge(this.#root);
+    if (hasPlotly()) Plotly.purge(this.#root);
   }
 
   #xAxis() {

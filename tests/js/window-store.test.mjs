@@ -128,6 +128,33 @@ test("points that are only announced are fetched where they matter", async () =>
   assert.equal(page.asked.length, 2);
 });
 
+test("what a page missed before it joined is fetched, and only that", async () => {
+  const page = new Page([1, 2]);
+  page.want();
+  await page.answer(0, answer(points(1, 4), { rev: 3 }), answer(points(1, 3), { run: 2, rev: 5 }));
+  page.store.joined(new Map([[1, [0, 3]], [2, [0, 5]]]));
+  page.pass(1100);
+  page.want();
+  assert.equal(page.asked.length, 1);
+  page.store.joined(new Map([[1, [0, 3]], [2, [0, 6]]]));
+  page.want();
+  assert.equal(page.asked.length, 2);
+});
+
+test("an answer from before the page joined is not enough", async () => {
+  const page = new Page();
+  page.want();
+  page.store.joined(new Map([[1, [0, 2]]]));
+  await page.answer(0, answer(points(1, 4), { rev: 1 }));
+  page.pass(1100);
+  page.want();
+  assert.equal(page.asked.length, 2);
+  await page.answer(1, answer(points(1, 5), { rev: 2 }));
+  page.pass(1100);
+  assert.deepEqual(page.values(), [1, 2, 3, 4]);
+  assert.equal(page.asked.length, 2);
+});
+
 test("a new epoch and a batch without its columns are fetched, but not at once again", async () => {
   for (const news of [message(0, [2], { epoch: 1 }), { ...message(1, [9]), columns: undefined }]) {
     const page = new Page();

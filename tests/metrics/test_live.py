@@ -93,7 +93,8 @@ async def test_a_page_of_another_site_is_not_let_in(alice):
 
 async def test_new_points_reach_a_page_that_watches_the_run(page, run):
     topic = run_topic(run.pk)
-    assert await page.watch(topic) == {"type": "watching", "topics": [topic], "refused": []}
+    watching = {"type": "watching", "topics": [topic], "refused": []}
+    assert await page.watch(topic) == watching | {"revisions": {topic: [0, 0]}}
     await add_points(run, [3.5, "NaN"])
     assert await page.hear() == {
         "type": "points",
@@ -119,7 +120,7 @@ async def test_a_large_batch_is_announced_without_its_points(page, run):
 
 
 async def test_more_points_than_plots_can_show_are_announced_without_them(page, run, monkeypatch):
-    monkeypatch.setattr(outgoing, "VALUES_PER_SECOND", 20)
+    monkeypatch.setattr(outgoing, "POINTS_PER_SECOND", 600)
     await page.watch(run_topic(run.pk))
     for number in range(4):
         await add_points(run, [1.0] * 2, number)

@@ -5,6 +5,9 @@ import { reach, smoothed } from "./smoothing.js";
 
 // So many corners a plot draws at most; with more runs each has fewer.
 export const MOST_POINTS = 40_000;
+// And of many curves fewer: at so many, each of them is drawn over by the others.
+const MANY = 24;
+const MOST_OF_MANY = 20_000;
 const MOST_OF_ONE = 4_000;
 const LEAST_OF_ONE = 24;
 
@@ -12,7 +15,8 @@ const LEAST_OF_ONE = 24;
 // envelope, one of the ghost.
 export function rowsEach(count, { envelope, smooth }) {
   const corners = 1 + (envelope ? 2 : 0) + (smooth === "none" ? 0 : 1);
-  const share = Math.floor(MOST_POINTS / Math.max(1, count) / corners);
+  const most = count > MANY ? MOST_OF_MANY : MOST_POINTS;
+  const share = Math.floor(most / Math.max(1, count) / corners);
   return Math.min(MOST_OF_ONE, Math.max(LEAST_OF_ONE, share));
 }
 

@@ -22,7 +22,8 @@ export class LiveSocket {
     this.open = open;
   }
 
-  // A watcher: {topics, handler, onState, onRejoined}.
+  // A watcher: {topics, handler, onState, onRejoined}. The last two are told what revisions the hub
+  // has of the runs among the topics: {topic: [epoch, rev]}.
   add(watcher) {
     watcher.state = null;
     this.#watchers.add(watcher);
@@ -120,7 +121,7 @@ export class LiveSocket {
     }
   }
 
-  #joined({ topics, refused }) {
+  #joined({ topics, refused, revisions = {} }) {
     clearTimeout(this.#answer);
     clearTimeout(this.#rejoin);
     this.#rejoin = setTimeout(() => this.#isOpen() && this.#joinAgain(), REJOIN_MS);
@@ -129,21 +130,21 @@ export class LiveSocket {
     this.#isRejoining = false;
     for (const watcher of [...this.#watchers]) {
       if (some(watcher.topics, refused)) become(watcher, "refused");
-      else if (every(watcher.topics, topics)) this.#live(watcher, isRejoined);
+      else if (every(watcher.topics, topics)) this.#live(watcher, revisions, isRejoined);
     }
   }
 
   // Each answer names topics that others may have joined long before: only a change is news to them.
-  #live(watcher, isRejoined) {
-    if (watcher.state !== "live") become(watcher, "live");
-    else if (isRejoined) watcher.onRejoined();
+  #live(watcher, revisions, isRejoined) {
+    if (watcher.state !== "live") become(watcher, "live", revisions);
+    else if (isRejoined) watcher.onRejoined(revisions);
   }
 }
 
-function become(watcher, state) {
+function become(watcher, state, revisions) {
   if (watcher.state === state) return;
   watcher.state = state;
-  watcher.onState(state);
+  watcher.onState(state, revisions);
 }
 
 const some = (topics, named) => named.some((topic) => topics.has(topic));

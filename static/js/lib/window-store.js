@@ -18,12 +18,13 @@ const GAP_MS = 100;
 export class WindowStore {
   #kept = new Map();
   #messages = new Map();
+  #revisions = new Map();
   #starts = new Map();
   #timers = new Set();
   #closed = false;
 
-  // `load({runs, name, px, from, to, x})` resolves to the bytes of an answer; `onChange(name)` is
-  // told when more is known of a metric. `now` and `later` are the clock of the page.
+  // `load({runs, name, px, from, to, x})` resolves to the bytes of an answer; `onChange(name, isLive)`
+  // is told when more is known of a metric; live where it came by itself. `now` and `later` are the clock of the page.
   constructor({ runs, load, onChange, onFailed = () => {}, now = Date.now, later = setTimeout }) {
     Object.assign(this, { runs, load, onChange, onFailed, now, later });
   }
@@ -52,6 +53,21 @@ export class WindowStore {
     known.sort((a, b) => a.epoch - b.epoch || a.from_rev - b.from_rev);
     if (known.length > MOST_MESSAGES) known.shift();
     for (const entry of this.#kept.values()) this.#catchUp(entry, message.run);
+  }
+
+  // The hub tells what comes from now on, and what it has already: {run: [epoch, rev]}. Series that
+  // are behind it are asked for again.
+  joined(revisions) {
+    this.#revisions = revisions;
+    for (const entry of this.#kept.values()) {
+      if (this.#markBehind(entry)) this.onChange(entry.name);
+    }
+  }
+
+  #markBehind({ series }) {
+    const behind = [...(series?.values() ?? [])].filter((one) => isBehind(one, this.#revisions.get(one.run)));
+    for (const one of behind) one.stale = true;
+    return behind.length > 0;
   }
 
   // Something may have been missed: what is looked at is asked for again.
@@ -137,6 +153,7 @@ export class WindowStore {
       this.#noteStart(entry, run);
       this.#catchUp(entry, run, false);
     }
+    this.#markBehind(entry);
     this.onChange(entry.name);
   }
 
@@ -158,7 +175,7 @@ export class WindowStore {
     }
     const before = series.version;
     for (const message of this.#messages.get(run) ?? []) this.#feed(entry, series, message);
-    if (tells && (series.version !== before || series.stale)) this.onChange(entry.name);
+    if (tells && (series.version !== before || series.stale)) this.onChange(entry.name, true);
   }
 
   #names(run) {
@@ -197,6 +214,9 @@ export const namesOf = ({ columns, names }) => names ?? Object.keys(columns?.ser
 function isWithheld({ columns, names }, { name, x }) {
   return !columns && (!names || names.includes(name) || names.includes(x));
 }
+
+const isBehind = (series, [epoch, rev] = [0, 0]) =>
+  series.epoch < epoch || (series.epoch === epoch && series.rev < rev);
 
 const isExact = ({ series }) => [...series.values()].every((one) => one.isExact);
 const isStale = ({ series }) => [...series.values()].some((one) => one.stale);
