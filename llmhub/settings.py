@@ -137,6 +137,7 @@ INSTALLED_APPS = [
     "llmhub.datasets",
     "llmhub.runs",
     "llmhub.metrics",
+    "llmhub.registry",
     "llmhub.dashboard",
     "llmhub.api",
 ]

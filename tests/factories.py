@@ -26,6 +26,7 @@ from llmhub.datasets.models import (
 from llmhub.recipes import specs
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
+from llmhub.registry.models import Model, ModelVersion, VersionState
 from llmhub.runs.models import Attempt, Run
 from llmhub.runs.states import State
 
@@ -206,3 +207,17 @@ def make_attempt(
     run.state = state or run.state
     run.save(update_fields=["fence", "state"])
     return attempt, secret
+
+
+def make_model_version(run: Run, model: Model | None = None, **fields: Any) -> ModelVersion:
+    """A version that is ready, without its files. Pass `model` for another version of it."""
+    if model is None:
+        name = f"model {next(_serial)}"
+        model = Model.objects.create(project=run.project, name=name, slug=name.replace(" ", "-"))
+    values = {
+        "number": model.versions.count() + 1,
+        "step": run.step,
+        "manifest_sha256": "0" * 64,
+        "state": VersionState.READY,
+    }
+    return ModelVersion.objects.create(model=model, run=run, **(values | fields))

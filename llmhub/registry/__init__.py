@@ -1,0 +1,1 @@
+"""Models that a team judges, tries and ships: versions of checkpoints, with what they scored."""
