@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Runs whose models went into it; those of which only the values were copied did not.
 MODELS_ABOVE = "SELECT source_id FROM runs_runinput WHERE run_id = near.id"
 
+# Of what a worker reports: the commit of its llmhub.
+CODE = "llmhub"
 DATA, BASE, RUN, VERSION = "data", "base", "run", "version"
 # How a part came into the next one, besides the roles of `runs.lineage`.
 LEARNED, DERIVED, REGISTERED = "learned", "derived", "registered"
@@ -61,6 +63,7 @@ def collected(run: Run, checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "parts": [parts[key] for key in ordered(parts, edges)],
         "edges": edges,
+        "val_loss": checkpoint.val_loss,
         "environment": environment_of(checkpoint),
     }
 
@@ -202,7 +205,8 @@ def environment_of(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "worker": worker.name,
         "devices": sorted({device["name"] for device in worker.devices if device.get("name")}),
-        "versions": worker.versions,
+        "versions": {name: of for name, of in worker.versions.items() if name != CODE},
+        "code": worker.versions.get(CODE, ""),
     }
 
 
