@@ -18,6 +18,7 @@ from llmhub.api.schemas import Refusal
 from llmhub.datasets.problems import explain
 from llmhub.registry import cards, lineage, page, promotion, registering
 from llmhub.registry.models import Model, ModelVersion, Promotion, Stage
+from llmhub.registry.models.versions import ModelQuerySet
 from llmhub.runs import inputs
 from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.said import Refused
@@ -183,7 +184,7 @@ class WholeVersionOut(VersionOut):
     card: list[FactOut]
 
 
-def models_of(request: HttpRequest) -> Any:
+def models_of(request: HttpRequest) -> ModelQuerySet:
     return page.overview(project_of(request))
 
 

@@ -130,7 +130,9 @@ def use(version: ModelVersion) -> list[Fact]:
 
 def model(version: ModelVersion) -> list[Fact]:
     facts = version.facts
-    types = ", ".join(f"{name} {value(count)}" for name, count in facts.get("types", {}).items())
+    types = ", ".join(
+        f"{name} {value(count)}" for name, count in sorted(facts.get("types", {}).items())
+    )
     return [
         fact(_("Architecture"), facts.get("architecture")),
         fact(_("Parameters"), number(facts.get("parameters"))),
@@ -147,8 +149,8 @@ def number(count: int | None) -> str:
 
 def training(version: ModelVersion, used: Prediction) -> list[Fact]:
     parts = parts_of(version)
-    run = next((part for part in parts if part.get("id") == version.run_id), {})
     runs = [part for part in parts if part["kind"] == RUN]
+    run = next((part for part in runs if part["id"] == version.run_id), {})
     recipe = f"{run['recipe']} v{run['recipe_version']}" if run else ""
     scale = Scale(run["scale"]).label if run.get("scale") else ""
     return [
@@ -161,7 +163,7 @@ def training(version: ModelVersion, used: Prediction) -> list[Fact]:
         fact(_("Recipe"), " · ".join(filter(None, [recipe, str(scale)])), recipe_url(run)),
         fact(_("Tokens of its run"), number(used.actual_tokens)),
         Fact(_("Data"), [said_of(part) for part in parts if part["kind"] == DATA]),
-        Fact(_("Starts from"), [said_of(part) for part in parts if is_start(part, version, runs)]),
+        Fact(_("Starts from"), starts(version, parts)),
     ]
 
 
@@ -170,9 +172,14 @@ def parts_of(version: ModelVersion) -> list[Part]:
     return found
 
 
-def is_start(part: Part, version: ModelVersion, runs: list[Part]) -> bool:
-    """Base models and earlier runs."""
-    return part["kind"] == BASE or (part in runs and part["id"] != version.run_id)
+def starts(version: ModelVersion, parts: list[Part]) -> list[Said]:
+    """Base models and earlier runs; a run without any begins with random weights."""
+    found = [
+        said_of(part)
+        for part in parts
+        if part["kind"] == BASE or (part["kind"] == RUN and part["id"] != version.run_id)
+    ]
+    return found or ([Said(_("random weights"))] if parts else [])
 
 
 def recipe_url(run: Part) -> str:
@@ -197,20 +204,20 @@ def rights(version: ModelVersion) -> list[Fact]:
 
 def environment(version: ModelVersion, used: Prediction) -> list[Fact]:
     found = version.lineage.get("environment", {})
-    versions = ", ".join(f"{name} {of}" for name, of in found.get("versions", {}).items())
+    versions = ", ".join(f"{name} {of}" for name, of in sorted(found.get("versions", {}).items()))
     watt_hours = energy(used.watts, used.actual_seconds, needs.power())
     return [
         fact(_("Machine"), found.get("worker")),
         fact(_("Devices"), ", ".join(found.get("devices", []))),
         fact(_("Software, when it was registered"), versions),
         fact(_("Code of llmhub"), found.get("code")),
-        fact(
-            _("Energy of its run, computed"),
-            _("%(energy)s kWh") % {"energy": value(float(f"{watt_hours / 1000:.3g}"))}
-            if watt_hours
-            else "",
-        ),
+        fact(_("Energy of its run, computed"), energy_text(watt_hours) if watt_hours else ""),
     ]
+
+
+def energy_text(watt_hours: float) -> str:
+    unit, factor = ("kWh", 1000) if watt_hours >= 1000 else ("Wh", 1)
+    return f"{value(float(f'{watt_hours / factor:.3g}'))} {unit}"
 
 
 def as_markdown(card: Card) -> str:

@@ -28,10 +28,10 @@ class ShowsRefusals(ListsErrors):
                 self.add_error(name if name in self.fields else None, reason)
 
 
-class CheckpointChoice(forms.ModelChoiceField):
+class CheckpointChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     """Checkpoints under the names of their runs."""
 
-    def label_from_instance(self, checkpoint: Checkpoint) -> str:  # type: ignore[override]
+    def label_from_instance(self, checkpoint: Checkpoint) -> str:
         step = _("step %(step)s") % {"step": value(checkpoint.step)}
         if checkpoint.val_loss is None:
             return f"{checkpoint.run} (#{checkpoint.run_id}), {step}"
@@ -65,9 +65,8 @@ class RegisterForm(ShowsRefusals, forms.Form):
         super().__init__(**kwargs)
         self.project = project
         offered = Checkpoint.objects.filter(pk__in=offered_ids(project, chosen))
-        self.field("checkpoint").queryset = offered.select_related("run").order_by(
-            "-run_id", "-step"
-        )
+        self.offered = offered.select_related("run").order_by("-run_id", "-step")
+        self.field("checkpoint").queryset = self.offered
         self.field("model").queryset = project.models.listed()
 
     def field(self, name: str) -> forms.ModelChoiceField:  # type: ignore[type-arg]

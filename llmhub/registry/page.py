@@ -14,13 +14,14 @@ from llmhub.jobs.live import project_topic
 from llmhub.registry import cards, lineage, promotion, stage_graph
 from llmhub.registry.forms import NotesForm, RollBackForm, StageForm
 from llmhub.registry.models import Model, ModelVersion, Promotion, Stage, VersionState
+from llmhub.registry.models.versions import ModelQuerySet
 
 
-def overview(project: Project) -> QuerySet[Model]:
+def overview(project: Project) -> ModelQuerySet:
     """With the newest version of each, and the one in production."""
     versions = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-number")
     production = versions.filter(stage=Stage.PRODUCTION)
-    return project.models.annotate(
+    return Model.objects.filter(project=project).annotate(
         versions_count=Count("versions"),
         failed=Count("versions", filter=Q(versions__state=VersionState.FAILED)),
         latest=Subquery(versions.values("number")[:1]),

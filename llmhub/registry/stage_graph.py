@@ -13,8 +13,8 @@ from typing import Any
 
 from llmhub.registry.models import ModelVersion, Promotion, Stage
 
-# Rows that are drawn; the table below has them all.
-MOST = 20
+# Rows that are drawn; the table below has them all. The height of one, in rem.
+MOST, ROW = 20, 2.25
 # Of a row's height; one looks different from the other without its colour too.
 THICKNESS: dict[str, float] = {Stage.PRODUCTION: 0.5, Stage.CANDIDATE: 0.22, Stage.RETIRED: 0.06}
 
@@ -68,6 +68,10 @@ class Graph:
     def rows(self) -> int:
         return len(self.versions)
 
+    @property
+    def height(self) -> float:
+        return ROW * self.rows
+
 
 # What happened to a version: when, which one, the stage it came to, what it replaced.
 Event = tuple[datetime, int, str, "Promotion | None"]
@@ -83,9 +87,9 @@ def graph(versions: Sequence[ModelVersion], promotions: Iterable[Promotion]) -> 
     return Graph(shown, bars, swaps, len(happened) + 1, more)
 
 
-def events(versions: Iterable[ModelVersion], promotions: Iterable[Promotion]) -> list[Event]:
+def events(versions: Sequence[ModelVersion], promotions: Iterable[Promotion]) -> list[Event]:
     begun: list[Event] = [
-        (version.created_at, version.pk, Stage.CANDIDATE, None) for version in versions
+        (version.created_at, version.pk, Stage.CANDIDATE, None) for version in reversed(versions)
     ]
     moved: list[Event] = [(one.at, one.version_id, one.after, one) for one in promotions]
     return sorted([*begun, *moved], key=lambda event: (event[0], event[3] is not None))

@@ -48,7 +48,7 @@ def model_new(request: ProjectRequest) -> HttpResponse:
     made = form.save(request.user) if request.method == "POST" else None
     if made:
         return registered(request, made)
-    context = {"form": form, "is_empty": not form.field("checkpoint").queryset.exists()}
+    context = {"form": form, "is_empty": not form.offered.exists()}
     return render(request, "registry/new.html", context, status=422 if form.is_bound else 200)
 
 

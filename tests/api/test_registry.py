@@ -90,7 +90,7 @@ def test_what_is_wrong_is_named(api, atlas, run, tmp_path, wish, field):
     Model.objects.create(project=atlas, name="taken", slug="taken")
     status, refusal = api("", {"run": run.pk} | wish)
     assert status == 422
-    assert [*refusal["fields"]][0].endswith(field.rpartition(".")[2])
+    assert next(iter(refusal["fields"])).endswith(field.rpartition(".")[2])
     assert not ModelVersion.objects.exists()
 
 

@@ -120,9 +120,9 @@ def test_a_base_model_brings_its_licence_along(atlas, tmp_path, base, licence, u
 def test_the_longest_licences_fit_into_a_version(atlas, tmp_path):
     parts = {}
     for number in range(6):
-        version = make_dataset_version(atlas, f"{number} " * 9, slug=f"d{number}")
-        licensed(version, f"LicenseRef-{'x' * 280}{number}")
-        parts[f"slot{number}"] = version
+        data = make_dataset_version(atlas, f"{number} " * 9, slug=f"d{number}")
+        licensed(data, f"LicenseRef-{'x' * 280}{number}")
+        parts[f"slot{number}"] = data
     run = make_run(atlas, State.SUCCEEDED, dataset_version=None, mix_version=make_mix(atlas, parts))
     version = registering.register(make_checkpoint(run, tmp_path), None)
     version.refresh_from_db()

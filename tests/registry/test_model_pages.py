@@ -226,7 +226,7 @@ def test_an_approver_promotes_with_a_reason(as_ada, versions, ada):
     assert answer["Location"] == address(versions[1])
     shown = page(as_ada, "model", versions[0].model_id)
     assert "Fewer &lt;mistakes&gt;." in shown
-    assert "in place of v1, retired since" in shown
+    assert "in place of v1, which was retired" in shown
     assert "Roll back to version 1" in shown
 
 
