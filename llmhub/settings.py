@@ -323,8 +323,12 @@ JOB_KINDS = {
     "dataset.report": "llmhub.datasets.jobs.Measure",
     "dataset.tokenize": "llmhub.datasets.jobs.Tokenize",
     "dataset.derive": "llmhub.datasets.jobs.Derive",
+    "model.register": "llmhub.registry.jobs.Register",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
+
+# Who is asked before a model's version moves to another stage. Start-up fails without it.
+PROMOTION_GATE = "llmhub.registry.promotion.open_gate"
 
 # Runs. A supervisor renews its lease with every heartbeat; a run whose lease ran out is
 # unreachable, and lost when nothing was heard of it for LOST_AFTER.

@@ -13,8 +13,9 @@ from typing import Any
 
 from llmhub.accounts.models import Role, Scope
 
-VIEWER, MEMBER, ADMIN = Role.VIEWER, Role.MEMBER, Role.ADMIN
+VIEWER, MEMBER, APPROVER, ADMIN = Role.VIEWER, Role.MEMBER, Role.APPROVER, Role.ADMIN
 READ, LAUNCH, DATASETS = Scope.READ, Scope.LAUNCH, Scope.DATASETS
+MODELS, PROMOTE = Scope.MODELS, Scope.PROMOTE
 
 
 class Door(Enum):
@@ -176,6 +177,24 @@ URLS: dict[str, Rule] = {
     "workers/": page(),
     "predictions/": page(),
     "health": public("GET", "HEAD"),
+    # models
+    "models/": page(),
+    "models/new/": form(MEMBER, see=MEMBER),
+    "models/<int:model_id>/": page("model"),
+    "models/<int:model_id>/edit/": form(MEMBER, of="model", see=MEMBER, data={"name": "Mine"}),
+    "models/<int:model_id>/archive/": action(MEMBER, of="model"),
+    "models/<int:model_id>/roll-back/": action(APPROVER, of="model", data={"reason": "x"}),
+    "models/<int:model_id>/v<int:number>/": page("model version"),
+    "models/<int:model_id>/v<int:number>/card.md": page("model version"),
+    "models/<int:model_id>/v<int:number>/notes/": action(
+        MEMBER, of="model version", data={"notes": "x"}
+    ),
+    "models/<int:model_id>/v<int:number>/stage/": action(
+        APPROVER, of="model version", data={"stage": "production", "reason": "x"}
+    ),
+    "models/<int:model_id>/v<int:number>/again/": action(MEMBER, of="model version"),
+    "models/<int:model_id>/v<int:number>/delete/": action(MEMBER, of="model version"),
+    "runs/<int:run_id>/checkpoints/<int:checkpoint_id>/register/": action(MEMBER, "checkpoint"),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
     "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
@@ -212,6 +231,15 @@ URLS: dict[str, Rule] = {
     "api/v1/runs/<int:run_id>/continue": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/metrics": api("run", GET=READ),
     "api/v1/metrics/window/": api(GET=READ),
+    "api/v1/models": api(GET=READ, POST=MODELS),
+    "api/v1/models/<slug:slug>": api("model slug", GET=READ),
+    "api/v1/models/<slug:slug>/roll-back": Rule(
+        Door.API, {"POST": PROMOTE}, "model slug", {"reason": "x"}
+    ),
+    "api/v1/models/<slug:slug>/<int:number>": api("model slug version", GET=READ),
+    "api/v1/models/<slug:slug>/<int:number>/stage": Rule(
+        Door.API, {"POST": PROMOTE}, "model slug version", {"stage": "production", "reason": "x"}
+    ),
 }
 
 # Route -> the topics that a person of project Atlas may watch there, by object.

@@ -34,6 +34,7 @@ from tests.factories import (
     make_attempt,
     make_dataset_version,
     make_external_run,
+    make_model_version,
     make_project,
     make_recipe_version,
     make_run,
@@ -44,7 +45,7 @@ from tests.sockets import Socket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
-OUR_APPS = {"accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics"}
+OUR_APPS = {"accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry"}
 
 
 class Answer(Enum):
@@ -200,8 +201,15 @@ def make_objects(world: World, membership_id: int) -> None:
         project=world.atlas, person=world.alice, undo="archive", ids=[run.pk]
     )
     view = SavedView.objects.create(project=world.atlas, name=f"{MARK} view")
+    version = make_model_version(run, step=1)
+    version.model.name, version.model.slug = f"{MARK} model", "their-model"
+    version.model.save()
     world.in_url = {
         "": {},
+        "model": {"model_id": version.model_id},
+        "model version": {"model_id": version.model_id, "number": 1},
+        "model slug": {"slug": "their-model"},
+        "model slug version": {"slug": "their-model", "number": 1},
         "import": {"import_id": begun.pk},
         "import file": {"import_id": begun.pk, "position": 0},
         "dataset version": {"slug": "their-text", "number": 1},

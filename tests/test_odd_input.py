@@ -39,6 +39,7 @@ QUERIES = {
     "mixes/new/": ("template",),
     "mixes/<slug:slug>/": ("version", "recipe", "scale", "tokens"),
     "mixes/<slug:slug>/edit/": ("version",),
+    "models/new/": ("checkpoint", "model"),
     "runs/<int:run_id>/points/": ("since", "epoch", "names"),
     "runs/<int:run_id>/log/": ("attempt", "before", "after", "around"),
     "runs/<int:run_id>/log/search/": ("attempt", "before", "q"),

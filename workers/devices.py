@@ -10,11 +10,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from workers.process import ROOT
+
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 CPU_INFO = Path("/proc/cpuinfo")
 REPORTED = ("torch", "transformers", "tokenizers")
 SMI = ("nvidia-smi", "--query-gpu=uuid,name,memory.total", "--format=csv,noheader,nounits")
 SMI_SECONDS = 15
+GIT_SECONDS = 5
 # What nvidia-smi returns where there is a driver, but no GPU.
 NOTHING_FOUND = 6
 HIDES_ALL = frozenset({"", "-1"})
@@ -107,4 +110,16 @@ def versions() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return found | ({"llmhub": code} if (code := commit()) else {})
+
+
+def commit() -> str:
+    """Of this code, and a plus where somebody has changed it since; empty without git."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=12", "--dirty=+"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

@@ -29,6 +29,8 @@ NEEDED_ROLE = {
     Scope.READ: Role.VIEWER,
     Scope.LAUNCH: Role.MEMBER,
     Scope.DATASETS: Role.MEMBER,
+    Scope.MODELS: Role.MEMBER,
+    Scope.PROMOTE: Role.APPROVER,
 }
 
 

@@ -27,3 +27,5 @@ class NeedsScope(HttpBearer):
 READ = NeedsScope(Scope.READ)
 LAUNCH = NeedsScope(Scope.LAUNCH)
 DATASETS = NeedsScope(Scope.DATASETS)
+MODELS = NeedsScope(Scope.MODELS)
+PROMOTE = NeedsScope(Scope.PROMOTE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from django.core.exceptions import ValidationError
@@ -38,6 +39,15 @@ def normalised(text: str) -> str:
             % {"licence": unknown[0]}
         )
     return str(parsed)
+
+
+def all_of(expressions: Iterable[str]) -> str:
+    """One expression for what is made of parts with these licences: all of them hold for it."""
+    known = [text for text in dict.fromkeys(expressions) if text]
+    if not known:
+        return ""
+    parsed = [licensing().parse(text, validate=False) for text in known]
+    return str(parsed[0] if len(parsed) == 1 else licensing().AND(*parsed).simplify())
 
 
 def first_line(error: Exception) -> str:

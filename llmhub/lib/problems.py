@@ -298,6 +298,20 @@ TEXTS: dict[str, Text] = {
         _("The upload is not complete."), _("Start it again with the same files.")
     ),
     "discarded": Text(_("The data were deleted meanwhile.")),
+    # Models
+    "checkpoint_missing": Text(
+        _("The checkpoint is not on this machine any more: %(folder)s."),
+        _("Choose another checkpoint of the run, or register it where its worker runs."),
+    ),
+    "checkpoint_changed": Text(
+        _("The file of the checkpoint is missing, or not what it was when it was written."),
+        _("Choose another checkpoint of the run, and see what changed the bytes on the disk."),
+    ),
+    "not_a_model": Text(
+        _("The checkpoint “%(name)s” holds no model that `transformers` loads."),
+        _("Choose a checkpoint with a config.json and weights as safetensors."),
+    ),
+    "version_gone": Text(_("The version was deleted meanwhile.")),
     # The machine that works on it
     "cancelled": Text(_("Cancelled by a person.")),
     "disk_full": Text(

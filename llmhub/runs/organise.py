@@ -56,8 +56,8 @@ WHY: dict[Left, Any] = {
         "%(n)d has as many tags as a run can have", "%(n)d have as many tags as a run can have", "n"
     ),
     Left.USED: ngettext_lazy(
-        "%(n)d is kept because other runs start from it",
-        "%(n)d are kept because other runs start from them",
+        "%(n)d is kept because other runs or models come from it",
+        "%(n)d are kept because other runs or models come from them",
         "n",
     ),
 }
@@ -201,9 +201,9 @@ def tell(runs: QuerySet[Run]) -> None:
 
 
 def delete_one(run: Run, outcome: Outcome) -> None:
-    # The row is locked, so that no run can begin to start from it meanwhile.
+    # The row is locked, so that nothing can begin to come from it meanwhile.
     Run.objects.select_for_update().filter(pk=run.pk).first()
-    if RunInput.objects.filter(source=run).exists():
+    if RunInput.objects.filter(source=run).exists() or run.model_versions.exists():
         outcome.left[Left.USED] += 1
         return
     holders = Worker.objects.filter(attempts__run=run).distinct().values_list("name", flat=True)
@@ -215,8 +215,8 @@ def delete_one(run: Run, outcome: Outcome) -> None:
 
 def empty_trash() -> int:
     """Deletes what has lain in the trash long enough, the youngest runs first: what a run starts
-    from can go once the run is gone."""
-    old = Run.objects.filter(trashed_at__lt=Now() - IN_TRASH, outputs=None)
+    from can go once the run is gone. What models come from stays."""
+    old = Run.objects.filter(trashed_at__lt=Now() - IN_TRASH, outputs=None, model_versions=None)
     outcome = Outcome()
     for pk in list(old.order_by("-pk").values_list("pk", flat=True)[:DELETED_AT_ONCE]):
         with transaction.atomic():

@@ -94,7 +94,8 @@ def context(user: User, run: Run) -> dict[str, Any]:
 
 
 def checkpoints(run: Run) -> QuerySet[Checkpoint]:
-    return run.checkpoints.prefetch_related("uses__run").order_by("-step", "-created_at")
+    used = run.checkpoints.prefetch_related("uses__run", "model_versions__model")
+    return used.order_by("-step", "-created_at")
 
 
 def resumed(run: Run) -> RunInput | None:

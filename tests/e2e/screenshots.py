@@ -1,7 +1,7 @@
 """Pictures of the main pages of a running hub, at two widths, light and dark.
 
 python -m tests.e2e.screenshots SIGN_IN_LINK FOLDER [--run ID] [--compare ID,ID]
-                             [--dataset SLUG] [--pipeline ID]
+                             [--dataset SLUG] [--pipeline ID] [--model ID]
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ def main() -> None:
     parser.add_argument("--compare", help="the runs that are compared")
     parser.add_argument("--dataset", help="the slug of the dataset whose page is shown")
     parser.add_argument("--pipeline", help="the pipeline whose page is shown")
+    parser.add_argument("--model", help="the model whose page and first version are shown")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     url, _, _ = arguments.link.partition("/welcome/")
     chosen = (arguments.run, arguments.compare, arguments.dataset, arguments.pipeline)
-    pages = pages_of(*chosen)
+    pages = pages_of(*chosen) | pages_of_model(arguments.model)
     with browsers.chromium() as browser:
         state = signed_in(browser, arguments.link)
         for size in SIZES:
@@ -49,6 +50,7 @@ def pages_of(
         "launch": "/runs/new/?recipe=gpt2-125m",
         "datasets": "/datasets/",
         "mixes": "/mixes/",
+        "models": "/models/",
         "workers": "/workers/",
         "predictions": "/predictions/",
         "pipelines": "/pipelines/",
@@ -65,6 +67,10 @@ def pages_of(
     if compared:
         pages["compare"] = f"/compare/?runs={compared}"
     return pages
+
+
+def pages_of_model(model: str | None) -> dict[str, str]:
+    return {"model": f"/models/{model}/", "model-version": f"/models/{model}/v1/"} if model else {}
 
 
 def signed_in(browser: Browser, link: str) -> Any:

@@ -30,6 +30,11 @@ PATHS = [
     "/datasets/python-documentation-topics/",
     "/mixes/",
     "/mixes/new/",
+    "/models/",
+    "/models/new/",
+    "/models/{model}/",
+    "/models/{model}/edit/",
+    "/models/{model}/v2/",
     "/workers/",
     "/predictions/",
     "/people/",
@@ -40,12 +45,14 @@ PATHS = [
 # A long pipeline that is over, with what its stages wrote and what was predicted for them.
 # It learns from data that the hub has: several scripts that make some would name them alike.
 MAKE = """
-from llmhub.accounts.models import Project
+from llmhub.accounts.models import Project, User
 from llmhub.datasets.models import DatasetVersion
 from llmhub.metrics.models import Sample
+from llmhub.registry import promotion
+from llmhub.registry.models import Model, Stage
 from llmhub.runs.models import Pipeline, Prediction, RunInput
 from llmhub.runs.states import State
-from tests.factories import make_attempt, make_run
+from tests.factories import make_attempt, make_model_version, make_run
 project, data = Project.objects.first(), DatasetVersion.objects.first()
 pipeline = Pipeline.objects.create(project=project, name="From a text to an answer " * 4)
 before = None
@@ -68,7 +75,13 @@ for stage in range(3):
     if before:
         RunInput.objects.create(run=run, source=before, role="model.base_model")
     before = run
-print(run.pk, pipeline.pk)
+user = User.objects.first()
+first = make_model_version(run)
+second = make_model_version(run, first.model, bytes=2**20, licence="MIT AND PSF-2.0")
+Model.objects.update(name="A model with a name that is rather long for a telephone")
+promotion.promote(first, Stage.PRODUCTION, user, "The first. " * 20)
+promotion.promote(second, Stage.PRODUCTION, user, "Better.")
+print(run.pk, pipeline.pk, first.model_id)
 """
 BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 
@@ -87,7 +100,7 @@ def state(hub: RunningHub, chromium: Browser) -> Iterator[str]:
 def made(hub: RunningHub) -> dict[str, str]:
     """What the paths name, by its name there."""
     said = hub.manage("shell", "--no-imports", "-c", MAKE)
-    return dict(zip(("run", "pipeline"), said.split()[-2:], strict=True))
+    return dict(zip(("run", "pipeline", "model"), said.split()[-3:], strict=True))
 
 
 @pytest.mark.parametrize("path", PATHS)

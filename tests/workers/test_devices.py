@@ -1,3 +1,5 @@
+import subprocess
+
 import pytest
 
 from llmhub.runs.models import Worker
@@ -118,6 +120,17 @@ def test_a_container_offers_what_it_may_use(tmp_path, monkeypatch):
 
 def test_versions_are_read_without_an_import():
     assert devices.versions()["torch"].startswith("2.")
+
+
+def test_the_code_is_named_by_its_commit_where_git_knows_it(tmp_path, monkeypatch):
+    def git(*words):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True, capture_output=True)
+
+    monkeypatch.setattr(devices, "ROOT", tmp_path)
+    assert "llmhub" not in devices.versions()
+    git("init")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-m", "x")
+    assert len(devices.versions()["llmhub"]) == 12
 
 
 def test_what_is_not_known_to_be_harmless_is_held_back(monkeypatch):

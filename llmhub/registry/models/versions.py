@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import User
 
 
 class Stage(models.TextChoices):
@@ -24,6 +28,15 @@ class VersionState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+class ModelQuerySet(models.QuerySet["Model"]):
+    def visible_to(self, user: User) -> ModelQuerySet:
+        return self.filter(project__memberships__user=user)
+
+    def listed(self) -> ModelQuerySet:
+        """Without those that are out of the way."""
+        return self.filter(archived_at=None)
+
+
 class Model(models.Model):
     project = models.ForeignKey("accounts.Project", on_delete=models.CASCADE, related_name="models")
     name = models.CharField(_("name"), max_length=120)
@@ -34,6 +47,10 @@ class Model(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
     archived_at = models.DateTimeField(null=True)
+    # The highest that was given: a number never names two versions, whatever was deleted.
+    last_number = models.PositiveIntegerField(default=0)
+
+    objects = ModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["name", "pk"]
@@ -43,6 +60,15 @@ class Model(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    def visible_to(self, user: User) -> ModelVersionQuerySet:
+        return self.filter(model__project__memberships__user=user)
+
+    def with_names(self) -> ModelVersionQuerySet:
+        """With all that a list of versions names."""
+        return self.select_related("model__project", "run", "created_by", "job")
 
 
 class ModelVersion(models.Model):
@@ -60,8 +86,10 @@ class ModelVersion(models.Model):
     # Of each file: name, bytes, sha256. Empty until the job has made them.
     files = models.JSONField(default=list)
     bytes = models.BigIntegerField(default=0)
-    # As SPDX says it; inherited from the base model and the data.
-    licence = models.CharField(max_length=200, blank=True)
+    # As SPDX says it; inherited from the base models and the data, as far as theirs are known.
+    licence = models.CharField(max_length=2_000, blank=True)
+    # What the files say: architecture, parameters, types, context, vocabulary.
+    facts = models.JSONField(default=dict)
     # What was known when it was registered: runs, recipes, data, base models, code, environment.
     lineage = models.JSONField(default=dict)
     notes = models.TextField(_("notes"), blank=True)
@@ -72,6 +100,8 @@ class ModelVersion(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ModelVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-number"]
@@ -86,6 +116,14 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"
+
+    @property
+    def project_id(self) -> int:
+        """For `access`; needs model selected."""
+        return self.model.project_id
+
+    def is_ready(self) -> bool:
+        return self.state == VersionState.READY
 
     @property
     def folder(self) -> Path:

@@ -1,0 +1,66 @@
+"""One job in a process of its own: reads `job.json` in its folder and leaves `result.json` there.
+
+`result.json` says what was found, or the problem that a person can do something about. A crash
+leaves none. Standard input is a pipe from whoever watches: when it closes, nobody waits any more.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llmhub.lib.problems import Problem
+from llmhub.lib.rundir import write_json
+from workers.data.progress import Progress
+
+Work = Callable[[dict[str, Any], Progress], dict[str, Any]]
+
+
+def run(choose: Callable[[dict[str, Any]], Work]) -> None:
+    """`choose` gets the values of the job, and imports what the work needs."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    do(Path(sys.argv[1]), choose)
+
+
+def do(folder: Path, choose: Callable[[dict[str, Any]], Work]) -> None:
+    values = json.loads((folder / "job.json").read_text())
+    limit_memory(values["memory_bytes"])
+    try:
+        result = choose(values)(values, Progress(folder / "progress.json"))
+    except Problem as problem:
+        write_json(folder / "result.json", {"problem": problem.as_json()})
+    except MemoryError:
+        write_json(folder / "result.json", {"problem": Problem("out_of_memory").as_json()})
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        write_json(folder / "result.json", {"problem": Problem("disk_full").as_json()})
+    else:
+        write_json(folder / "result.json", {"result": result | {"peak_bytes": peak_bytes()}})
+
+
+def limit_memory(limit: int) -> None:
+    """Private memory of the process: a file that is made to fill it fails alone."""
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def peak_bytes() -> int:
+    """Resident memory of the process and of the largest of those it has started."""
+    own, children = (
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return 1024 * (own + children)
+
+
+def end_with_parent() -> None:
+    # Not through `sys.stdin`, whose lock the interpreter needs when it ends.
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
