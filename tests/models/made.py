@@ -53,6 +53,7 @@ def job(
             "rule": more.pop("rule", {}),
         },
         "options": options | more,
+        "unknown": [],
         "learned_from": [
             {"name": name, "source": as_json(data), "share": share}
             for name, data, share in learned_from

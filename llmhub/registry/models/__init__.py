@@ -1,3 +1,18 @@
+from llmhub.registry.models.evaluations import (
+    Evaluation,
+    EvaluationItem,
+    EvaluationTask,
+    TaskKinds,
+)
 from llmhub.registry.models.versions import Model, ModelVersion, Stage, VersionState
 
-__all__ = ["Model", "ModelVersion", "Stage", "VersionState"]
+__all__ = [
+    "Evaluation",
+    "EvaluationItem",
+    "EvaluationTask",
+    "Model",
+    "ModelVersion",
+    "Stage",
+    "TaskKinds",
+    "VersionState",
+]

@@ -44,6 +44,8 @@ def evaluate(values: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         "items": len(items),
         "beyond": sum(item.is_beyond for item in items),
         "contamination": known,
+        # Base models whose data nobody here knows.
+        "unknown": values["unknown"],
         "style": subject.style,
         "context": subject.context,
         "device": str(subject.model.device),
