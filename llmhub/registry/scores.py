@@ -100,7 +100,7 @@ class Change:
         value = self.difference.value
         sign = "−" if value < 0 else "+"
         if self.measure.is_share:
-            points = number_format(abs(100 * value), 1)
+            points = rounded(abs(100 * value), 1)
             return _("%(sign)s%(points)s points") % {"sign": sign, "points": points}
         return sign + written(self.measure, abs(value))
 
@@ -108,11 +108,11 @@ class Change:
     def interval(self) -> str:
         ends = (self.difference.low, self.difference.high)
         factor, digits = (100, 1) if self.measure.is_share else (1, self.measure.digits)
-        return " – ".join(number_format(factor * end, digits) for end in ends)
+        return " – ".join(rounded(factor * end, digits) for end in ends)
 
     @property
     def chance(self) -> str:
-        return "p < 0.001" if self.p < 0.001 else f"p = {number_format(self.p, 3)}"
+        return "p < 0.001" if self.p < 0.001 else f"p = {rounded(self.p, 3)}"
 
     @property
     def verdict(self) -> str:
@@ -129,10 +129,15 @@ class Change:
 
 def written(measure: Measure, value: float) -> str:
     if measure.is_share:
-        return _("%(share)s %%") % {"share": number_format(100 * value, 1)}
+        return _("%(share)s %%") % {"share": rounded(100 * value, 1)}
     if value >= 1e6:
         return f"{value:.3g}"
-    return str(number_format(value, measure.digits))
+    return rounded(value, measure.digits)
+
+
+def rounded(value: float, digits: int) -> str:
+    """As the reader's language writes it; `number_format` by itself only cuts digits off."""
+    return str(number_format(f"{value:.{digits}f}", digits))
 
 
 def score_of(evaluation: Evaluation) -> Shown | None:
