@@ -43,6 +43,7 @@ OPTIONS: dict[str, Any] = {
 }
 MOST_ITEMS = 10_000
 MOST_NEW_TOKENS = 2_048
+NAME_CHARACTERS = 120
 # Rows that a task's page shows.
 SAMPLE = 5
 SAMPLE_CHARACTERS = 1_000
@@ -110,7 +111,8 @@ def built_in_suite(project: Project, user: User | None) -> EvaluationTask:
 
 def held_out_loss(version: DatasetVersion, user: User | None) -> EvaluationTask:
     """On the rows that a training on this version keeps for validation."""
-    facts = {"kind": TaskKinds.LOSS, "name": str(version), "description": "", "rule": {}}
+    name = _("%(data)s, kept out of training") % {"data": version}
+    facts = {"kind": TaskKinds.LOSS, "name": name[:NAME_CHARACTERS], "description": "", "rule": {}}
     return add_from_dataset(version, user, facts, Data().validation_share)
 
 

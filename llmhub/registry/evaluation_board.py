@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmhub.accounts.models import Project
-from llmhub.registry.models import Evaluation, EvaluationTask, Model, ModelVersion, Stage
+from llmhub.registry.models import Evaluation, EvaluationTask, Model, ModelVersion, Stage, TaskKinds
 from llmhub.registry.scores import Change, Shown, changes, comparable, score_of
 
 # The newest versions; a plot of more is a smear.
@@ -22,6 +22,12 @@ class Cell:
     evaluation: Evaluation
     score: Shown | None
     change: Change | None = None
+    base: Evaluation | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """The answers are for people; the score tells a part of them only."""
+        return self.evaluation.task.kind == TaskKinds.SUITE
 
     @property
     def contaminated(self) -> int:
@@ -111,7 +117,7 @@ def column(
             strict=True,
         )
     )
-    return [(v, Cell(each, score_of(each), changed.get(each.pk))) for v, each in found]
+    return [(v, Cell(each, score_of(each), changed.get(each.pk), base)) for v, each in found]
 
 
 def plots(tasks: Sequence[EvaluationTask], rows: Sequence[Row]) -> list[dict[str, Any]]:

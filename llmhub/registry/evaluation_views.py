@@ -20,7 +20,7 @@ from llmhub.accounts.requests import HubRequest, ProjectRequest
 from llmhub.lib.texts import whole
 from llmhub.registry import evaluating, evaluation_page
 from llmhub.registry.evaluation_forms import EvaluateForm, TaskForm
-from llmhub.registry.models import Evaluation, EvaluationTask
+from llmhub.registry.models import Evaluation, EvaluationTask, TaskKinds
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -108,7 +108,7 @@ def task_new(request: ProjectRequest) -> HttpResponse:
         request.project,
         request.POST if posted else None,
         request.FILES if posted else None,
-        initial={"kind": request.GET.get("kind", "")},
+        initial={"kind": request.GET.get("kind", TaskKinds.EXACT)},
     )
     if form.is_bound and form.is_valid():
         made = form.save(request.user)
