@@ -161,6 +161,13 @@ URLS: dict[str, Rule] = {
     "evaluations/tasks/new/": form(MEMBER, see=MEMBER),
     "evaluations/tasks/<int:task_id>/": page(of="task"),
     "evaluations/tasks/<int:task_id>/archive/": action(MEMBER, of="task"),
+    "evaluations/reviews/": page(),
+    "evaluations/reviews/new/": form(MEMBER, of="reviewable", see=MEMBER),
+    "evaluations/reviews/<int:review_id>/": page(of="review"),
+    "evaluations/reviews/<int:review_id>/judge/": form(
+        MEMBER, of="review", see=MEMBER, data={"position": 0, "said": "3"}
+    ),
+    "evaluations/reviews/<int:review_id>/close/": action(MEMBER, of="review"),
     # runs
     "pipelines/": page(),
     "pipelines/new/": form(MEMBER, see=MEMBER),

@@ -25,6 +25,7 @@ from llmhub.accounts.models import Project, Role, Scope, User
 from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
+from llmhub.registry import reviewing
 from llmhub.runs import files
 from llmhub.runs.models import Checkpoint, Pipeline
 from llmhub.urls import websocket_urlpatterns
@@ -202,6 +203,8 @@ def make_objects(world: World, membership_id: int) -> None:
     task = make_evaluation_task(world.atlas, name=f"{MARK} task")
     version = make_model_version(run)
     old, new = (make_evaluation(version, task) for _ in range(2))
+    facts = {"name": f"{MARK} review", "question": f"{MARK}?"}
+    review = reviewing.open_review(world.alice, facts, new, None, [world.alice], 2)
     mix = Mix.objects.create(project=world.atlas, slug="their-mix", name=f"{MARK} mix")
     MixVersion.objects.create(mix=mix, number=1, sha256="")
     change = Change.objects.create(
@@ -217,6 +220,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "mix": {"slug": "their-mix"},
         "task": {"task_id": task.pk},
         "evaluation": {"evaluation_id": new.pk},
+        "review": {"review_id": review.pk},
+        "reviewable": {"first": new.pk},
         "evaluations": {"old": old.pk, "new": new.pk},
         "run": {"run_id": run.pk},
         "change": {"change_id": change.pk},

@@ -44,6 +44,7 @@ QUERIES = {
     "evaluations/compare/": ("old", "new", "shown", "page"),
     "evaluations/<int:evaluation_id>/": ("shown", "page"),
     "evaluations/tasks/new/": ("kind",),
+    "evaluations/reviews/new/": ("first", "second"),
     "api/v1/evaluations": ("version", "limit"),
     "api/v1/evaluations/compare": ("old", "new"),
     "api/v1/evaluations/<int:evaluation_id>/items": ("offset",),

@@ -17,7 +17,7 @@ from llmhub.api.schemas import Refusal
 from llmhub.datasets.problems import explain
 from llmhub.registry import evaluating
 from llmhub.registry.evaluating import MOST_ITEMS, MOST_NEW_TOKENS, OPTIONS
-from llmhub.registry.evaluation_forms import STYLES, TaskForm, ready_versions
+from llmhub.registry.evaluation_forms import STYLES, TaskForm, open_tasks, ready_versions
 from llmhub.registry.models import Evaluation, EvaluationItem, EvaluationTask
 from llmhub.registry.scores import changes, comparable
 
@@ -181,8 +181,7 @@ def start_evaluation(request: HttpRequest, body: EvaluateIn) -> Status[Evaluatio
     """Ask `GET /evaluations/{id}` until its state is succeeded or failed."""
     project = project_of(request)
     version = ready_versions(project).filter(pk=in_range(body.version)).first()
-    tasks = EvaluationTask.objects.filter(project=project, archived_at=None)
-    task = tasks.filter(pk=in_range(body.task)).first()
+    task = open_tasks(project).filter(pk=in_range(body.task)).first()
     errors = {}
     if version is None:
         errors["version"] = [_("This project has no such version, or it is not ready.")]

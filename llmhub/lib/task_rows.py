@@ -27,6 +27,7 @@ class TaskKind(StrEnum):
     BLEU = "bleu"
     SUITE = "suite"
     LM_EVAL = "lm_eval"
+    REVIEW = "review"
 
 
 # Those whose rows a team writes itself.

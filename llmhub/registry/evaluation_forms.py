@@ -57,7 +57,9 @@ def ready_versions(project: Project) -> QuerySet[ModelVersion]:
 
 
 def open_tasks(project: Project) -> QuerySet[EvaluationTask]:
-    return EvaluationTask.objects.filter(project=project, archived_at=None)
+    """What a machine can do: a review is opened from an evaluation's page."""
+    rows = EvaluationTask.objects.filter(project=project, archived_at=None)
+    return rows.exclude(kind=TaskKinds.REVIEW)
 
 
 def learned_data(project: Project) -> QuerySet[DatasetVersion]:
@@ -342,7 +344,7 @@ def kinds(has_lm_eval: bool) -> list[tuple[str, str]]:
     return [
         (value, str(label))
         for value, label in TaskKinds.choices
-        if has_lm_eval or value != TaskKinds.LM_EVAL
+        if value != TaskKinds.REVIEW and (has_lm_eval or value != TaskKinds.LM_EVAL)
     ]
 
 

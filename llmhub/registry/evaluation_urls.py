@@ -1,6 +1,7 @@
 from django.urls import path
 
 from llmhub.registry import evaluation_views as views
+from llmhub.registry import review_views
 
 urlpatterns = [
     path("evaluations/", views.evaluations, name="evaluations"),
@@ -14,5 +15,14 @@ urlpatterns = [
         "evaluations/tasks/<int:task_id>/archive/",
         views.task_archive,
         name="evaluation_task_archive",
+    ),
+    path("evaluations/reviews/", review_views.reviews, name="reviews"),
+    path("evaluations/reviews/new/", review_views.review_new, name="review_new"),
+    path("evaluations/reviews/<int:review_id>/", review_views.review, name="review"),
+    path(
+        "evaluations/reviews/<int:review_id>/judge/", review_views.review_judge, name="review_judge"
+    ),
+    path(
+        "evaluations/reviews/<int:review_id>/close/", review_views.review_close, name="review_close"
     ),
 ]

@@ -36,6 +36,8 @@ MEASURES: dict[str, Measure] = {
     "accuracy": Measure(gettext_lazy("Accuracy"), is_share=True),
     "accuracy_by_length": Measure(gettext_lazy("Accuracy, by length"), is_share=True),
     "bleu": Measure(gettext_lazy("BLEU"), digits=1),
+    "preferred": Measure(gettext_lazy("Comparisons won"), is_share=True),
+    "rating": Measure(gettext_lazy("Mean rating, 1 to 5"), digits=2),
     "refused": Measure(gettext_lazy("Refused, by the words of the answer"), is_share=True),
 }
 METHODS = {
@@ -174,6 +176,8 @@ def counts_of(ids: set[int]) -> dict[int, significance.Rows]:
 def difference(kind: str, old: significance.Rows, new: significance.Rows) -> Difference:
     if kind == TaskKinds.LOSS:
         return significance.paired_bootstrap(old[:, :2], new[:, :2], significance.ratio)
+    if kind == TaskKinds.REVIEW:
+        return significance.paired_bootstrap(old, new, significance.ratio)
     if kind == TaskKinds.BLEU:
         return significance.paired_bootstrap(old, new, significance.bleu)
     if kind == TaskKinds.SUITE:

@@ -4,6 +4,7 @@ from llmhub.registry.models.evaluations import (
     EvaluationTask,
     TaskKinds,
 )
+from llmhub.registry.models.reviews import Review, ReviewKind, Verdict
 from llmhub.registry.models.versions import Model, ModelVersion, Stage, VersionState
 
 __all__ = [
@@ -12,7 +13,10 @@ __all__ = [
     "EvaluationTask",
     "Model",
     "ModelVersion",
+    "Review",
+    "ReviewKind",
     "Stage",
     "TaskKinds",
+    "Verdict",
     "VersionState",
 ]

@@ -27,6 +27,7 @@ class TaskKinds(models.TextChoices):
     BLEU = TaskKind.BLEU.value, _("Translation (BLEU)")
     SUITE = TaskKind.SUITE.value, _("Prompts to read")
     LM_EVAL = TaskKind.LM_EVAL.value, _("Task of lm-eval")
+    REVIEW = TaskKind.REVIEW.value, _("Review by people")
 
 
 class EvaluationTask(models.Model):
