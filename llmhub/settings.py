@@ -324,6 +324,7 @@ JOB_KINDS = {
     "dataset.tokenize": "llmhub.datasets.jobs.Tokenize",
     "dataset.derive": "llmhub.datasets.jobs.Derive",
     "model.register": "llmhub.registry.jobs.Register",
+    "model.evaluate": "llmhub.registry.evaluation_jobs.Evaluate",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 

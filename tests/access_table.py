@@ -153,6 +153,22 @@ URLS: dict[str, Rule] = {
     "mixes/<slug:slug>/": page(of="mix"),
     "mixes/<slug:slug>/edit/": form(MEMBER, of="mix", see=MEMBER),
     "mixes/<slug:slug>/delete/": action(MEMBER, of="mix"),
+    # evaluations
+    "evaluations/": page(),
+    "evaluations/new/": form(MEMBER, see=MEMBER),
+    "evaluations/compare/": Rule(Door.SESSION, reading(VIEWER), "evaluations"),
+    "evaluations/<int:evaluation_id>/": page(of="evaluation"),
+    "evaluations/tasks/": page(),
+    "evaluations/tasks/new/": form(MEMBER, see=MEMBER),
+    "evaluations/tasks/<int:task_id>/": page(of="task"),
+    "evaluations/tasks/<int:task_id>/archive/": action(MEMBER, of="task"),
+    "evaluations/reviews/": page(),
+    "evaluations/reviews/new/": form(MEMBER, of="reviewable", see=MEMBER),
+    "evaluations/reviews/<int:review_id>/": page(of="review"),
+    "evaluations/reviews/<int:review_id>/judge/": form(
+        MEMBER, of="review", see=MEMBER, data={"position": 0, "said": "3"}
+    ),
+    "evaluations/reviews/<int:review_id>/close/": action(MEMBER, of="review"),
     # runs
     "pipelines/": page(),
     "pipelines/new/": form(MEMBER, see=MEMBER),
@@ -221,6 +237,11 @@ URLS: dict[str, Rule] = {
         "dataset version", GET=READ, POST=DATASETS
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
+    "api/v1/evaluation-tasks": api(GET=READ, POST=LAUNCH),
+    "api/v1/evaluations": api(GET=READ, POST=LAUNCH),
+    "api/v1/evaluations/compare": api("evaluations", GET=READ),
+    "api/v1/evaluations/<int:evaluation_id>": api("evaluation", GET=READ),
+    "api/v1/evaluations/<int:evaluation_id>/items": api("evaluation", GET=READ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
     "api/v1/runs/external": api(POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),

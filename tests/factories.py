@@ -26,7 +26,14 @@ from llmhub.datasets.models import (
 from llmhub.recipes import specs
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
-from llmhub.registry.models import Model, ModelVersion, VersionState
+from llmhub.registry.models import (
+    Evaluation,
+    EvaluationItem,
+    EvaluationTask,
+    Model,
+    ModelVersion,
+    VersionState,
+)
 from llmhub.runs.models import Attempt, Run
 from llmhub.runs.states import State
 
@@ -221,3 +228,56 @@ def make_model_version(run: Run, model: Model | None = None, **fields: Any) -> M
         "state": VersionState.READY,
     }
     return ModelVersion.objects.create(model=model, run=run, **(values | fields))
+
+
+def make_evaluation_task(
+    project: Project, kind: str = "exact", name: str = "", **fields: Any
+) -> EvaluationTask:
+    """A task without its file: pass `stored` for one whose rows are read."""
+    name = name or f"task {next(_serial)}"
+    values = {"slug": f"task-{next(_serial)}", "rows": 4, "sha256": "0" * 64}
+    return EvaluationTask.objects.create(project=project, kind=kind, name=name, **(values | fields))
+
+
+def make_evaluation(
+    version: ModelVersion, task: EvaluationTask, right: str = "1101", **figures: Any
+) -> Evaluation:
+    """A finished one; `right` says of each item whether it was."""
+    counts = [[float(one), 1.0] for one in right]
+    share = right.count("1") / len(right)
+    score = {"name": "accuracy", "value": share, "low": 0.0, "high": 1.0, "method": "wilson"}
+    found = {
+        "score": score,
+        "more": [],
+        "clean": None,
+        "items": len(right),
+        "beyond": 0,
+        "contamination": None,
+        "unknown": [],
+        "style": "text",
+        "context": 512,
+        "device": "cpu",
+        "torch": "2.13.0",
+        "seconds": 1.5,
+    }
+    options = {"style": "text", "limit": 200, "max_new_tokens": 8, "contamination": True}
+    evaluation = Evaluation.objects.create(
+        project=version.model.project,
+        version=version,
+        task=task,
+        options=options,
+        figures=found | figures,
+        counts=counts,
+    )
+    EvaluationItem.objects.bulk_create(
+        EvaluationItem(
+            evaluation=evaluation,
+            position=place,
+            prompt=f"question {place}",
+            answer=f"answer {place}",
+            expected="4",
+            counts=of_one,
+        )
+        for place, of_one in enumerate(counts)
+    )
+    return evaluation

@@ -25,6 +25,7 @@ from llmhub.accounts.models import Project, Role, Scope, User
 from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
+from llmhub.registry import reviewing
 from llmhub.runs import files
 from llmhub.runs.models import Checkpoint, Pipeline
 from llmhub.urls import websocket_urlpatterns
@@ -33,6 +34,8 @@ from tests.factories import (
     join,
     make_attempt,
     make_dataset_version,
+    make_evaluation,
+    make_evaluation_task,
     make_external_run,
     make_model_version,
     make_project,
@@ -45,7 +48,9 @@ from tests.sockets import Socket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
-OUR_APPS = {"accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry"}
+OUR_APPS = {
+    "accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry",
+}  # fmt: skip
 
 
 class Answer(Enum):
@@ -195,6 +200,11 @@ def make_objects(world: World, membership_id: int) -> None:
         files=[{"name": f"{MARK}.txt", "bytes": 4, "received": 0}],
         job=job,
     )
+    task = make_evaluation_task(world.atlas, name=f"{MARK} task")
+    version = make_model_version(run)
+    old, new = (make_evaluation(version, task) for _ in range(2))
+    facts = {"name": f"{MARK} review", "question": f"{MARK}?"}
+    review = reviewing.open_review(world.alice, facts, new, None, [world.alice], 2)
     mix = Mix.objects.create(project=world.atlas, slug="their-mix", name=f"{MARK} mix")
     MixVersion.objects.create(mix=mix, number=1, sha256="")
     change = Change.objects.create(
@@ -215,6 +225,11 @@ def make_objects(world: World, membership_id: int) -> None:
         "dataset version": {"slug": "their-text", "number": 1},
         "job": {"job_id": job.pk},
         "mix": {"slug": "their-mix"},
+        "task": {"task_id": task.pk},
+        "evaluation": {"evaluation_id": new.pk},
+        "review": {"review_id": review.pk},
+        "reviewable": {"first": new.pk},
+        "evaluations": {"old": old.pk, "new": new.pk},
         "run": {"run_id": run.pk},
         "change": {"change_id": change.pk},
         "view": {"view_id": view.pk},
@@ -281,11 +296,17 @@ def secret_of(world: World, rule: Rule, who: Who, method: str) -> str:
 
 def address(world: World, route: str, rule: Rule) -> str:
     path = route
-    for name, value in world.in_url[rule.of].items():
+    values = world.in_url[rule.of]
+    for name, value in values.items():
         for converter in ("int", "str", "slug", "path"):
             path = path.replace(f"<{converter}:{name}>", str(value))
     run_id = world.in_url["run"]["run_id"]
-    return f"/{path}?project=atlas&runs={run_id}&from={run_id}&recipe=their-recipe"
+    asked = f"project=atlas&runs={run_id}&from={run_id}&recipe=their-recipe"
+    # Of two objects that are named behind the question mark.
+    asked += "".join(
+        f"&{name}={value}" for name, value in values.items() if f":{name}>" not in route
+    )
+    return f"/{path}?{asked}"
 
 
 def state() -> dict[str, list[Any]]:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from llmhub.api import datasets, external, registry
+from llmhub.api import datasets, evaluations, external, registry
 from llmhub.api.operations import router
 from llmhub.metrics.filters.errors import FilterError
 from llmhub.runs.refusal import LaunchRefused
@@ -85,6 +85,7 @@ api = HubAPI(
 )
 api.add_router("", router)
 api.add_router("", datasets.router)
+api.add_router("", evaluations.router)
 api.add_router("", external.router)
 api.add_router("", registry.router)
 
@@ -104,6 +105,12 @@ def dataset_not_added(request: HttpRequest, refusal: datasets.NotAdded) -> HttpR
 @api.exception_handler(registry.NotDone)
 def model_refused(request: HttpRequest, refusal: registry.NotDone) -> HttpResponse:
     body = {"detail": _("The model stays as it is."), "fields": refusal.errors}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(evaluations.NotRegistered)
+def evaluation_refused(request: HttpRequest, refusal: evaluations.NotRegistered) -> HttpResponse:
+    body = {"detail": _("Nothing was started or registered."), "fields": refusal.errors}
     return api.create_response(request, body, status=422)
 
 

@@ -127,6 +127,8 @@ def refusal(version: DatasetVersion, error: ProtectedError) -> str:
     users = sorted({type(row)._meta.label for row in error.protected_objects})
     if "runs.Run" in users:
         return _("%(version)s stays: runs were trained on it.") % {"version": version}
+    if "registry.EvaluationTask" in users:
+        return _("%(version)s stays: models are evaluated on it.") % {"version": version}
     return _("%(version)s stays: a mix contains it.") % {"version": version}
 
 

@@ -312,6 +312,53 @@ TEXTS: dict[str, Text] = {
         _("Choose a checkpoint with a config.json and weights as safetensors."),
     ),
     "version_gone": Text(_("The version was deleted meanwhile.")),
+    # Evaluations
+    "task_empty": Text(
+        _("The task has no rows."), _("Write one JSON object a line, such as one of the example.")
+    ),
+    "task_missing": Text(
+        _("The row has no “%(field)s”."), _("Every row needs one: see the example of this kind.")
+    ),
+    "task_choices": Text(
+        _("“choices” must be a list of at least two texts."),
+        _('Write it as "choices": ["first", "second"].'),
+    ),
+    "task_answer": Text(
+        _("The answer “%(found)s” is none of the choices 0 to %(last)s."),
+        _("Give the place of a choice, counted from 0, its letter, or its text."),
+    ),
+    "task_topic": Text(
+        _("There is no topic “%(found)s”: it is one of %(known)s."), _("Choose one, or none.")
+    ),
+    "task_repeat": Text(_("“repeat” must be a whole number from 1 to %(limit)s.")),
+    "task_odd_text": Text(
+        _("The row has a number or a character that cannot be kept: NaN, NUL, or half of a pair."),
+        _("Remove it."),
+    ),
+    "bad_model": Text(
+        _("The model cannot be used: %(detail)s"),
+        _("Register the checkpoint again as a new version."),
+    ),
+    "file_missing": Text(
+        _("The file is gone from the machine that does the work."),
+        _("Register the checkpoint again as a new version."),
+    ),
+    "nothing_to_score": Text(
+        _("There is nothing to score: the task has no rows, or none is kept out of training."),
+        _("Choose other rows, or a larger share."),
+    ),
+    "slow_pattern": Text(
+        _("The pattern “%(pattern)s” takes too long on an answer."),
+        _("Write it without nested repetitions such as (a+)+, as a new version of the task."),
+    ),
+    "no_lm_eval": Text(
+        _("lm-eval is not installed on the machine that does the work."),
+        _("Install it there with `pip install lm-eval`, or choose another task."),
+    ),
+    "lm_eval_failed": Text(
+        _("lm-eval could not do the task “%(name)s”: %(detail)s"),
+        _("See whether it knows the task and has its data on this machine."),
+    ),
     # The machine that works on it
     "cancelled": Text(_("Cancelled by a person.")),
     "disk_full": Text(

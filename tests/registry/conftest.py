@@ -29,3 +29,18 @@ def ada(atlas) -> User:  # noqa: F811
 @pytest.fixture
 def as_ada(ada) -> Client:
     return signed_in(ada)
+
+
+@pytest.fixture
+def project(atlas):  # noqa: F811
+    return atlas
+
+
+@pytest.fixture
+def client(as_alice) -> Client:  # noqa: F811
+    return as_alice
+
+
+@pytest.fixture
+def viewer(as_vera) -> Client:  # noqa: F811
+    return as_vera

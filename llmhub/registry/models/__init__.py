@@ -1,4 +1,19 @@
+from llmhub.registry.models.evaluations import Evaluation, EvaluationItem, EvaluationTask, TaskKinds
 from llmhub.registry.models.promotions import Promotion
+from llmhub.registry.models.reviews import Review, ReviewKind, Verdict
 from llmhub.registry.models.versions import Model, ModelVersion, Stage, VersionState
 
-__all__ = ["Model", "ModelVersion", "Promotion", "Stage", "VersionState"]
+__all__ = [
+    "Evaluation",
+    "EvaluationItem",
+    "EvaluationTask",
+    "Model",
+    "ModelVersion",
+    "Promotion",
+    "Review",
+    "ReviewKind",
+    "Stage",
+    "TaskKinds",
+    "Verdict",
+    "VersionState",
+]

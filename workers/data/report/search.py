@@ -37,11 +37,12 @@ class Search:
 
     def __init__(self, folder: Path, parts: Sequence[str]) -> None:
         self.leaks: list[Leak] = []  # the first ones
+        self.found: dict[str, list[int]] = {}  # the rows that were found in each part
         self._set = GramSet(folder)
         self._rows = self._compared = self._last_row = 0
         self._parts = parts
         self._seen: dict[str, _Seen] = {}
-        self._found: dict[str, Figures] = {}
+        self._figures: dict[str, Figures] = {}
 
     @property
     def grams(self) -> Hashes:
@@ -71,7 +72,7 @@ class Search:
         """`rows`: how many each part has."""
         for part in self._parts:
             common = max(COMMON_ROWS, rows[part] // COMMON_ONE_IN)
-            self._found[part] = self._look_through(part, common)
+            self._figures[part] = self._look_through(part, common)
 
     def _look_through(self, part: str, common: int) -> Figures:
         seen = self._seen[part]
@@ -83,6 +84,7 @@ class Search:
             self._keep_first(part, rows[tells], seen.first[places[tells]])
             telling[rows[tells]] = True
         found = int(telling.sum())
+        self.found[part] = np.flatnonzero(telling).tolist()
         return {
             "rows": found,
             "share": share(found, self._rows),
@@ -98,12 +100,13 @@ class Search:
             if row not in known:
                 self.leaks.append(Leak(row, part, other))
 
+    def figures_without_texts(self) -> Figures:
+        return {"rows": self._rows, "compared": self._compared, "in": self._figures}
+
     def figures(self, own: Mapping[int, Example], texts: Mapping[int, Example]) -> Figures:
         """`own`: the texts of the rows that are looked for; `texts`: those of the dataset."""
         return {
-            "rows": self._rows,
-            "compared": self._compared,
-            "in": self._found,
+            **self.figures_without_texts(),
             "examples": [
                 {
                     "part": leak.part,

@@ -1,0 +1,1 @@
+from tests.models.made import tiny_model as tiny_model
