@@ -323,6 +323,7 @@ JOB_KINDS = {
     "dataset.report": "llmhub.datasets.jobs.Measure",
     "dataset.tokenize": "llmhub.datasets.jobs.Tokenize",
     "dataset.derive": "llmhub.datasets.jobs.Derive",
+    "model.export": "llmhub.registry.exporting.ExportJob",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 

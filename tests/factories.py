@@ -26,7 +26,7 @@ from llmhub.datasets.models import (
 from llmhub.recipes import specs
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
-from llmhub.registry.models import Model, ModelVersion, VersionState
+from llmhub.registry.models import Export, Form, Model, ModelVersion, VersionState
 from llmhub.runs.models import Attempt, Run
 from llmhub.runs.states import State
 
@@ -221,3 +221,38 @@ def make_model_version(run: Run, model: Model | None = None, **fields: Any) -> M
         "state": VersionState.READY,
     }
     return ModelVersion.objects.create(model=model, run=run, **(values | fields))
+
+
+def make_export(
+    version: ModelVersion, contents: dict[str, bytes] | None = None, **fields: Any
+) -> Export:
+    """An export that is done, with these files."""
+    contents = {"model.safetensors": b"weights"} if contents is None else contents
+    files = [
+        {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    ]
+    values = {
+        "form": Form.BF16,
+        "files": files,
+        "bytes": sum(map(len, contents.values())),
+        "quality": QUALITY,
+    }
+    export = Export.objects.create(version=version, **(values | fields))
+    for name, content in contents.items():
+        path = export.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return export
+
+
+QUALITY: dict[str, Any] = {
+    "rows": "Fables v1",
+    "tokens": 2_000,
+    "original": {"loss": 1.0, "perplexity": 2.7183},
+    "export": {"loss": 1.01, "perplexity": 2.7456},
+    "same_choice": 0.985,
+    "prompts": 8,
+    "same_answers": 7,
+    "answer_tokens": 32,
+}
