@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("llmhub.datasets.urls")),
     path("", include("llmhub.runs.urls")),
     path("", include("llmhub.metrics.urls")),
+    path("", include("llmhub.registry.export_urls")),
     path("api/v1/", include("llmhub.api.urls")),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),
     path("jsi18n/", require_safe(catalog), name="javascript-catalog"),

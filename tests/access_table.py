@@ -152,6 +152,16 @@ URLS: dict[str, Rule] = {
     "mixes/<slug:slug>/": page(of="mix"),
     "mixes/<slug:slug>/edit/": form(MEMBER, of="mix", see=MEMBER),
     "mixes/<slug:slug>/delete/": action(MEMBER, of="mix"),
+    # exports of models
+    "models/<slug:slug>/v<int:number>/exports/": form(
+        MEMBER, of="model version", data={"form": "bf16"}
+    ),
+    "models/<slug:slug>/v<int:number>/exports/<int:export_id>/": page("export"),
+    "models/<slug:slug>/v<int:number>/exports/<int:export_id>/delete/": action(MEMBER, "export"),
+    "models/<slug:slug>/v<int:number>/exports/<int:export_id>/download/": page("export"),
+    "models/<slug:slug>/v<int:number>/exports/<int:export_id>/files/<path:name>": page(
+        "export file"
+    ),
     # runs
     "pipelines/": page(),
     "pipelines/new/": form(MEMBER, see=MEMBER),
@@ -202,6 +212,16 @@ URLS: dict[str, Rule] = {
         "dataset version", GET=READ, POST=DATASETS
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
+    "api/v1/models/<slug:slug>/<int:number>/exports": api("model version", GET=READ, POST=LAUNCH),
+    "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>": api(
+        "export", GET=READ, DELETE=LAUNCH
+    ),
+    "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>/download": api(
+        "export", GET=READ
+    ),
+    "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>/files/<path:name>": api(
+        "export file", GET=READ
+    ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
     "api/v1/runs/external": api(POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),

@@ -33,7 +33,9 @@ from tests.factories import (
     join,
     make_attempt,
     make_dataset_version,
+    make_export,
     make_external_run,
+    make_model_version,
     make_project,
     make_recipe_version,
     make_run,
@@ -44,7 +46,9 @@ from tests.sockets import Socket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
-OUR_APPS = {"accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics"}
+OUR_APPS = {
+    *("accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry")
+}
 
 
 class Answer(Enum):
@@ -196,6 +200,10 @@ def make_objects(world: World, membership_id: int) -> None:
     )
     mix = Mix.objects.create(project=world.atlas, slug="their-mix", name=f"{MARK} mix")
     MixVersion.objects.create(mix=mix, number=1, sha256="")
+    version = make_model_version(run)
+    export = make_export(version, {f"{MARK}.txt": MARK.encode()})
+    in_version = {"slug": version.model.slug, "number": version.number}
+    in_export = in_version | {"export_id": export.pk}
     change = Change.objects.create(
         project=world.atlas, person=world.alice, undo="archive", ids=[run.pk]
     )
@@ -207,6 +215,9 @@ def make_objects(world: World, membership_id: int) -> None:
         "dataset version": {"slug": "their-text", "number": 1},
         "job": {"job_id": job.pk},
         "mix": {"slug": "their-mix"},
+        "model version": in_version,
+        "export": in_export,
+        "export file": in_export | {"name": f"{MARK}.txt"},
         "run": {"run_id": run.pk},
         "change": {"change_id": change.pk},
         "view": {"view_id": view.pk},
