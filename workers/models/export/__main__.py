@@ -7,11 +7,14 @@ closes, nobody waits any more.
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import resource
+import shutil
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -19,7 +22,7 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rundir import write_json
 from workers.data.__main__ import end_with_parent, limit_memory
 from workers.data.progress import Progress
-from workers.models.export.exporting import export
+from workers.models.export.exporting import FOLDER, export
 from workers.training.errors import TrainingError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -31,13 +34,23 @@ MEMORY_WORDS = ("can't allocate memory", "out of memory", "Cannot allocate memor
 def main(folder: Path) -> None:
     values = json.loads((folder / "job.json").read_text())
     limit_memory(values["memory_bytes"])
+    problem = work(values, folder)
+    if problem:
+        # A full disk has no room for the word that it is full, either; and a file that somebody
+        # has open keeps its room.
+        gc.collect()
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
+        write_json(folder / "result.json", {"problem": problem.as_json()})
+
+
+def work(values: dict[str, Any], folder: Path) -> Problem | None:
     try:
         result = export(values, folder, Progress(folder / "progress.json"))
-    except (Problem, TrainingError, MemoryError, OSError, SafetensorError, RuntimeError) as error:
-        write_json(folder / "result.json", {"problem": problem_of(error).as_json()})
-    else:
         peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         write_json(folder / "result.json", {"result": result | {"peak_bytes": peak}})
+    except (Problem, TrainingError, MemoryError, OSError, SafetensorError, RuntimeError) as error:
+        return problem_of(error)
+    return None
 
 
 def problem_of(error: Exception) -> Problem:
