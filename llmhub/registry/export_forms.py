@@ -37,9 +37,9 @@ class ExportForm(forms.Form):
             form: reason for form in Form if (reason := exporting.hindrance(form, config))
         }
         # What cannot be made is not offered; where it comes all the same, the reason is told.
-        self.choices_of("form").widget.choices = [
-            (form.value, form.label) for form in Form if form not in self.hindrances
-        ]
+        not_offered = {*self.hindrances, *made(version)}
+        self.offered = [(form.value, form.label) for form in Form if form not in not_offered]
+        self.choices_of("form").widget.choices = self.offered
         self.choices_of("rows").choices = [
             (pk, self.name_of(row)) for pk, row in self.known.items()
         ]
@@ -64,3 +64,9 @@ class ExportForm(forms.Form):
 
     def clean_rows(self) -> DatasetVersion:
         return self.known[self.cleaned_data["rows"]]
+
+
+def made(version: ModelVersion) -> set[str]:
+    """The forms that are there, or on their way."""
+    exports = version.exports.select_related("job")
+    return {export.form for export in exports if export.is_ready() or export.is_under_way()}
