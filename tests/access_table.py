@@ -212,7 +212,9 @@ URLS: dict[str, Rule] = {
         "dataset version", GET=READ, POST=DATASETS
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
-    "api/v1/models/<slug:slug>/<int:number>/exports": api("model version", GET=READ, POST=LAUNCH),
+    "api/v1/models/<slug:slug>/<int:number>/exports": Rule(
+        Door.API, {"GET": READ, "POST": LAUNCH}, "model version", {"form": "bf16"}
+    ),
     "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>": api(
         "export", GET=READ, DELETE=LAUNCH
     ),
