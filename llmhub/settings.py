@@ -325,6 +325,7 @@ JOB_KINDS = {
     "dataset.derive": "llmhub.datasets.jobs.Derive",
     "model.register": "llmhub.registry.jobs.Register",
     "model.evaluate": "llmhub.registry.evaluation_jobs.Evaluate",
+    "model.export": "llmhub.registry.exporting.ExportJob",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 

@@ -23,6 +23,7 @@ urlpatterns = [
     path("", include("llmhub.datasets.urls")),
     path("", include("llmhub.runs.urls")),
     path("", include("llmhub.metrics.urls")),
+    path("", include("llmhub.registry.export_urls")),
     path("", include("llmhub.registry.evaluation_urls")),
     path("", include("llmhub.registry.urls")),
     path("api/v1/", include("llmhub.api.urls")),

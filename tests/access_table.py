@@ -169,6 +169,16 @@ URLS: dict[str, Rule] = {
         MEMBER, of="review", see=MEMBER, data={"position": 0, "said": "3"}
     ),
     "evaluations/reviews/<int:review_id>/close/": action(MEMBER, of="review"),
+    # exports of models
+    "models/<int:model_id>/v<int:number>/exports/": form(
+        MEMBER, of="model version", data={"form": "bf16"}
+    ),
+    "models/<int:model_id>/v<int:number>/exports/<int:export_id>/": page("export"),
+    "models/<int:model_id>/v<int:number>/exports/<int:export_id>/delete/": action(MEMBER, "export"),
+    "models/<int:model_id>/v<int:number>/exports/<int:export_id>/download/": page("export"),
+    "models/<int:model_id>/v<int:number>/exports/<int:export_id>/files/<path:name>": page(
+        "export file"
+    ),
     # runs
     "pipelines/": page(),
     "pipelines/new/": form(MEMBER, see=MEMBER),
@@ -242,6 +252,18 @@ URLS: dict[str, Rule] = {
     "api/v1/evaluations/compare": api("evaluations", GET=READ),
     "api/v1/evaluations/<int:evaluation_id>": api("evaluation", GET=READ),
     "api/v1/evaluations/<int:evaluation_id>/items": api("evaluation", GET=READ),
+    "api/v1/models/<slug:slug>/<int:number>/exports": Rule(
+        Door.API, {"GET": READ, "POST": LAUNCH}, "model slug version", {"form": "bf16"}
+    ),
+    "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>": api(
+        "slug export", GET=READ, DELETE=LAUNCH
+    ),
+    "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>/download": api(
+        "slug export", GET=READ
+    ),
+    "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>/files/<path:name>": api(
+        "slug export file", GET=READ
+    ),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
     "api/v1/runs/external": api(POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),

@@ -30,6 +30,8 @@ from llmhub.registry.models import (
     Evaluation,
     EvaluationItem,
     EvaluationTask,
+    Export,
+    Form,
     Model,
     ModelVersion,
     VersionState,
@@ -281,3 +283,38 @@ def make_evaluation(
         for place, of_one in enumerate(counts)
     )
     return evaluation
+
+
+def make_export(
+    version: ModelVersion, contents: dict[str, bytes] | None = None, **fields: Any
+) -> Export:
+    """An export that is done, with these files."""
+    contents = {"model.safetensors": b"weights"} if contents is None else contents
+    files = [
+        {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in contents.items()
+    ]
+    values = {
+        "form": Form.BF16,
+        "files": files,
+        "bytes": sum(map(len, contents.values())),
+        "quality": QUALITY,
+    }
+    export = Export.objects.create(version=version, **(values | fields))
+    for name, content in contents.items():
+        path = export.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return export
+
+
+QUALITY: dict[str, Any] = {
+    "rows": "Fables v1",
+    "tokens": 2_000,
+    "original": {"loss": 1.0, "perplexity": 2.7183},
+    "export": {"loss": 1.01, "perplexity": 2.7456},
+    "same_choice": 0.985,
+    "prompts": 8,
+    "same_answers": 7,
+    "answer_tokens": 32,
+}

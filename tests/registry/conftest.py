@@ -15,7 +15,7 @@ from tests.accounts.conftest import (  # noqa: F401
     charlie,
     signed_in,
 )
-from tests.datasets.conftest import as_vera  # noqa: F401
+from tests.datasets.conftest import as_vera, committed  # noqa: F401
 from tests.factories import join, make_user
 
 

@@ -1,4 +1,5 @@
 from llmhub.registry.models.evaluations import Evaluation, EvaluationItem, EvaluationTask, TaskKinds
+from llmhub.registry.models.exports import Export, Form
 from llmhub.registry.models.promotions import Promotion
 from llmhub.registry.models.reviews import Review, ReviewKind, Verdict
 from llmhub.registry.models.versions import Model, ModelVersion, Stage, VersionState
@@ -7,6 +8,8 @@ __all__ = [
     "Evaluation",
     "EvaluationItem",
     "EvaluationTask",
+    "Export",
+    "Form",
     "Model",
     "ModelVersion",
     "Promotion",

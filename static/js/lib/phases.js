@@ -13,6 +13,10 @@ const PHASES = {
   writing: () => gettext("Writing the new version"),
   learning: () => gettext("Learning the tokenizer"),
   tokenizing: () => gettext("Tokenizing"),
+  export_verifying: () => gettext("Verifying the model's files"),
+  export_writing: () => gettext("Writing the new form"),
+  export_original: () => gettext("Measuring the original"),
+  export_comparing: () => gettext("Measuring the export"),
 };
 
 export function doing(state, phase) {
