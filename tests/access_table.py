@@ -176,6 +176,14 @@ URLS: dict[str, Rule] = {
     "workers/": page(),
     "predictions/": page(),
     "health": public("GET", "HEAD"),
+    # the playground
+    "playground/": page(),
+    "playground/<int:conversation_id>/": page("conversation"),
+    "playground/<int:conversation_id>/delete/": action(MEMBER, "conversation"),
+    "playground/<int:conversation_id>/keep/": action(
+        MEMBER, "conversation", data={"what": "prompts"}
+    ),
+    "playground/turns/<int:turn_id>/better/": action(MEMBER, "turn", data={"better": "left"}),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
     "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
@@ -212,7 +220,17 @@ URLS: dict[str, Rule] = {
     "api/v1/runs/<int:run_id>/continue": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/metrics": api("run", GET=READ),
     "api/v1/metrics/window/": api(GET=READ),
+    "api/v1/models/<slug:slug>/<int:number>/completions": Rule(
+        Door.API, {"POST": LAUNCH}, "model version", {"prompt": "a", "wait_seconds": 0}
+    ),
+    "api/v1/answers/<int:answer_id>": api("answer", GET=READ),
+    "api/v1/answers/<int:answer_id>/stop": api("answer", POST=LAUNCH),
 }
 
 # Route -> the topics that a person of project Atlas may watch there, by object.
-SOCKETS = {"ws/live/": ("run.{run}", "project.{project}", "job.{job}")}
+SOCKETS = {
+    "ws/live/": ("run.{run}", "project.{project}", "job.{job}"),
+    "ws/playground/": ("playground.{version}", "answer.{answer}"),
+}
+# Of processes, each with a token of its own: no person's session opens them.
+PROCESS_SOCKETS = {"ws/playground/process/<int:serving_id>/"}

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from llmhub.metrics import fold
 from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.models import Worker
-from workers import devices, jobs, launcher
+from workers import devices, jobs, launcher, serving
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,7 @@ class Agent(threading.Thread):
             Chore(launcher.adopt_orphans, every=ADOPT_SECONDS),
             Chore(claim_runs, every=CLAIM_SECONDS),
             Chore(jobs.fill_slots, every=CLAIM_SECONDS),
+            Chore(serving.fill_slots, every=CLAIM_SECONDS),
             Chore(fold.remind, every=FOLD_SECONDS),
         ]
         tend_until(self._over, chores)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from llmhub.api import datasets, external
+from llmhub.api import datasets, external, playground
 from llmhub.api.operations import router
 from llmhub.metrics.filters.errors import FilterError
 from llmhub.runs.refusal import LaunchRefused
@@ -86,6 +86,7 @@ api = HubAPI(
 api.add_router("", router)
 api.add_router("", datasets.router)
 api.add_router("", external.router)
+api.add_router("", playground.router)
 
 
 @api.exception_handler(LaunchRefused)
@@ -97,6 +98,12 @@ def launch_refused(request: HttpRequest, refusal: LaunchRefused) -> HttpResponse
 @api.exception_handler(datasets.NotAdded)
 def dataset_not_added(request: HttpRequest, refusal: datasets.NotAdded) -> HttpResponse:
     body = {"detail": _("The dataset was not added."), "fields": refusal.errors}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(playground.NotAsked)
+def question_refused(request: HttpRequest, refusal: playground.NotAsked) -> HttpResponse:
+    body = {"detail": _("The model was not asked."), "fields": refusal.errors}
     return api.create_response(request, body, status=422)
 
 

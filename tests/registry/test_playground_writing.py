@@ -153,8 +153,8 @@ def test_an_empty_prompt_is_the_beginning_of_a_text(loaded):
 
 def test_a_chat_is_read_by_the_template_of_the_model(folder, loaded):
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    read = tokenizer.apply_chat_template(QUESTION, add_generation_prompt=True)["input_ids"]
-    assert tokens_of(loaded, {"messages": QUESTION}) == list(read)
+    read: Any = tokenizer.apply_chat_template(QUESTION, add_generation_prompt=True)
+    assert tokens_of(loaded, {"messages": QUESTION}) == list(read["input_ids"])
 
 
 def test_turns_go_round():

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +46,7 @@ class Link:
         }
         self._outgoing: queue.Queue[Message] = queue.Queue()
         self._socket: ClientConnection | None = None
+        self._held = ExitStack()
         for work in (self._send_all, self._beat):
             threading.Thread(target=work, daemon=True).start()
 
@@ -57,7 +58,7 @@ class Link:
         give_up = time.monotonic() + PATIENCE_SECONDS
         while self._socket is None:
             try:
-                self._socket = connect(self._url, **self._options)
+                self._socket = self._held.enter_context(connect(self._url, **self._options))
             except (OSError, WebSocketException) as error:
                 if time.monotonic() > give_up:
                     raise HubIsGone(str(error)) from error
@@ -77,6 +78,8 @@ class Link:
                 except TimeoutError:
                     yield None
         self._socket = None
+        with suppress(OSError, WebSocketException):
+            self._held.close()
 
     def _send_all(self) -> None:
         while True:

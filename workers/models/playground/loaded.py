@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel
+from transformers.utils import logging
 
 from llmhub.lib.problems import Problem
 from llmhub.recipes.specs import Runtime
@@ -60,6 +61,7 @@ class Loaded:
 
 def load(folder: Path, device: str) -> Loaded:
     """Raises Problem where a person can do something about it."""
+    logging.disable_progress_bar()
     try:
         model = causal_lm(folder, Runtime(), "sdpa", torch.device(device))
         tokenizer = AutoTokenizer.from_pretrained(
