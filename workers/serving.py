@@ -6,6 +6,7 @@ thread a process sees to that.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
 import signal
@@ -32,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 MODULE = "workers.models.playground"
 LOOK_SECONDS = 0.5
+# Every 5 seconds.
+LOOKS_A_BEAT = 10
 
 _free = threading.BoundedSemaphore(settings.PLAYGROUND_MODELS)
 _down = threading.Event()
@@ -94,9 +97,7 @@ def run(taken: Serving, secret: str) -> None:
         folder.mkdir(mode=0o700, parents=True)
         write_json(folder / "job.json", job(taken, secret, model), mode=0o600)
         process = start(folder)
-        # While the database is away it goes on with what it has.
-        close_old_connections()
-        problem = _watch(process)
+        problem = _watch(taken, process)
         if problem:
             logger.error("%s ended:\n%s", taken, _tail(folder / "log"))
         serving.end(taken, problem)
@@ -134,15 +135,30 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def _watch(process: subprocess.Popen[bytes]) -> Problem | None:
+def _watch(taken: Serving, process: subprocess.Popen[bytes]) -> Problem | None:
     """Until the process has ended, or has to; why, where that was not meant."""
+    looks = itertools.count()
     try:
         while not _down.is_set():
             with suppress(subprocess.TimeoutExpired):
                 return _why(process.wait(LOOK_SECONDS))
+            if next(looks) % LOOKS_A_BEAT == 0 and not _is_wanted(taken):
+                return None
     finally:
         end(process)
     return None
+
+
+def _is_wanted(taken: Serving) -> bool:
+    """Says on the way that the process lives: it may take minutes until it speaks itself."""
+    try:
+        return serving.seen(taken.pk)
+    except DatabaseError:
+        # It may be back before the process counts as lost.
+        logger.warning("Could not report on %s", taken, exc_info=True)
+        return True
+    finally:
+        close_old_connections()
 
 
 def _why(code: int) -> Problem | None:

@@ -133,7 +133,7 @@ class ProcessConsumer(AsyncWebsocketConsumer):
             await self._forward(message)
         elif kind in SAYINGS:
             await database_sync_to_async(SAYINGS[kind])(self.serving, message)
-        elif kind in ASKING and await database_sync_to_async(ASKING[kind])(self.serving):
+        elif kind == "idle" and await database_sync_to_async(serving.end_idle)(self.serving):
             await self._say({"type": "go"})
         if kind == "ready":
             await self._look()
@@ -180,13 +180,7 @@ def _refused(serving_id: int, message: dict[str, Any]) -> None:
     serving.refuse(message["answer"], serving_id, _problem(message))
 
 
-def _is_over(serving_id: int) -> bool:
-    return not serving.seen(serving_id)
-
-
-# What the process says, and what it says to hear whether it shall go.
 SAYINGS = {"ready": _ready, "failed": _failed, "end": _end, "refused": _refused}
-ASKING = {"idle": serving.end_idle, "beat": _is_over}
 
 
 def _problem(message: dict[str, Any]) -> Problem:

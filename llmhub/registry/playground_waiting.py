@@ -6,9 +6,9 @@ import asyncio
 import time
 from contextlib import suppress
 
-from asgiref.sync import async_to_sync
-from channels.db import database_sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import get_channel_layer
+from django.db import connection
 
 from llmhub.registry import playground_serving as serving
 from llmhub.registry.models import Answer
@@ -29,18 +29,31 @@ async def _wait(answer: Answer, seconds: float) -> None:
     channel = await layer.new_channel()
     await layer.group_add(topic, channel)
     try:
-        await database_sync_to_async(serving.wake)(answer.version_id)
+        await sync_to_async(_wake)(answer.version_id)
         give_up = time.monotonic() + seconds
         while (left := give_up - time.monotonic()) > 0:
             with suppress(TimeoutError):
                 event = await asyncio.wait_for(layer.receive(channel), min(left, LOOK_SECONDS))
                 if event["message"]["type"] == "end":
                     return
-            if await database_sync_to_async(_is_over)(answer.pk):
+            if await sync_to_async(_is_over)(answer.pk):
                 return
     finally:
         await layer.group_discard(topic, channel)
 
 
+def _wake(version_id: int) -> None:
+    serving.wake(version_id)
+    _let_go()
+
+
 def _is_over(answer_id: int) -> bool:
-    return not Answer.objects.open().filter(pk=answer_id).exists()
+    is_over = not Answer.objects.open().filter(pk=answer_id).exists()
+    _let_go()
+    return is_over
+
+
+def _let_go() -> None:
+    """Back to the pool: scripts that wait must not keep the pages from the database."""
+    if not connection.in_atomic_block:
+        connection.close()

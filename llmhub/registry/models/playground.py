@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmhub.accounts.models import User
     from llmhub.registry.models.versions import ModelVersion
 
-# Its process says every 5 seconds that it is there.
+# The worker that looks after its process says every 5 seconds that it lives.
 SERVING_SILENT_AFTER = timedelta(seconds=30)
 
 

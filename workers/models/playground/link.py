@@ -15,13 +15,12 @@ from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 Message = dict[str, Any]
 
 MOST_BYTES = 16 * 2**20
-BEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 # The hub may be restarted meanwhile; nobody can ask for longer than this, so the process ends.
 PATIENCE_SECONDS = 60.0
@@ -47,8 +46,7 @@ class Link:
         self._outgoing: queue.Queue[Message] = queue.Queue()
         self._socket: ClientConnection | None = None
         self._held = ExitStack()
-        for work in (self._send_all, self._beat):
-            threading.Thread(target=work, daemon=True).start()
+        threading.Thread(target=self._send_all, daemon=True).start()
 
     def put(self, message: Message) -> None:
         """Never waits. What is put while there is no connection is lost: nobody waits for it."""
@@ -59,6 +57,9 @@ class Link:
         while self._socket is None:
             try:
                 self._socket = self._held.enter_context(connect(self._url, **self._options))
+            except InvalidStatus as error:
+                # The hub is there, and this process is not wanted any more.
+                raise HubIsGone(str(error)) from error
             except (OSError, WebSocketException) as error:
                 if time.monotonic() > give_up:
                     raise HubIsGone(str(error)) from error
@@ -90,12 +91,6 @@ class Link:
             with suppress(OSError, WebSocketException):
                 for message in messages:
                     socket.send(json.dumps(message))
-
-    def _beat(self) -> None:
-        """Also while the model is loaded, which may take minutes."""
-        while True:
-            time.sleep(BEAT_SECONDS)
-            self.put({"type": "beat"})
 
     def _taken(self) -> list[Message]:
         """Waits for one, then takes all there are."""
