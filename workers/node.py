@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from llmhub.metrics import fold
+from llmhub.registry import playground_serving
 from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.models import Worker
 from workers import devices, jobs, launcher, serving
@@ -23,6 +24,7 @@ BEAT_SECONDS = 5
 ADOPT_SECONDS = 10
 CLAIM_SECONDS = 5
 FOLD_SECONDS = 30
+TEND_SECONDS = 30
 # After this time a GPU that came or went is noticed.
 LOOK_SECONDS = 60
 
@@ -86,6 +88,7 @@ class Agent(threading.Thread):
             Chore(claim_runs, every=CLAIM_SECONDS),
             Chore(jobs.fill_slots, every=CLAIM_SECONDS),
             Chore(serving.fill_slots, every=CLAIM_SECONDS),
+            Chore(playground_serving.tend, every=TEND_SECONDS),
             Chore(fold.remind, every=FOLD_SECONDS),
         ]
         tend_until(self._over, chores)

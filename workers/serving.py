@@ -42,7 +42,6 @@ _down = threading.Event()
 
 def fill_slots() -> int:
     """Starts what people wait for, as long as there is room; else sees to it that there will be."""
-    serving.tend()
     started = 0
     while _start_next():
         started += 1

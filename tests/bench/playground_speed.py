@@ -31,7 +31,7 @@ PROMPT = "Once upon a time there was a model that"
 DECODING = {"way": "greedy", "seed": 0}
 
 
-class FirstToken(BaseStreamer):  # type: ignore[misc]
+class FirstToken(BaseStreamer):
     """When `generate` has its first token."""
 
     def __init__(self) -> None:

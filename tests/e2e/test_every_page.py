@@ -32,6 +32,7 @@ PATHS = [
     "/mixes/new/",
     "/workers/",
     "/predictions/",
+    "/playground/",
     "/people/",
     "/tokens/",
     "/profile/",

@@ -5,6 +5,8 @@ import { format, gettext, locale } from "../lib/i18n.js";
 import { LiveSocket } from "../lib/live-socket.js";
 
 const PATH = "/ws/playground/";
+// Fewer pixels than this from the end count as at the end.
+const NEAR_END = 40;
 
 class PlayGround extends HTMLElement {
   connectedCallback() {
@@ -93,13 +95,26 @@ class PlayGround extends HTMLElement {
   asked({ conversation, address, turn, text, answers }) {
     const isNew = this.state.conversation === null;
     this.state.conversation = conversation;
-    if (isNew) history.replaceState(null, "", address);
     this.form.elements.text.value = "";
     this.isAsking = false;
-    for (const choice of this.querySelectorAll("[data-choose]")) choice.disabled = true;
-    this.form.elements.mode.disabled = false;
     this.addTurn(turn, text, answers);
     this.follow();
+    if (isNew) this.begin(address);
+  }
+
+  // The page is that of a conversation now: what it is about is settled, and more can be done with it.
+  async begin(address) {
+    history.replaceState(null, "", address);
+    for (const choice of this.querySelectorAll("[data-choose]")) choice.disabled = true;
+    const answer = await fetch(address);
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of [".page-head", ".kept", "[data-settled]"]) {
+      const place = document.querySelector(part);
+      place.replaceWith(page.querySelector(part));
+      globalThis.htmx?.process(document.querySelector(part));
+    }
+    document.title = page.title;
   }
 
   refused({ errors }) {
@@ -130,22 +145,12 @@ class PlayGround extends HTMLElement {
     for (const [name, texts] of Object.entries(errors)) {
       const control = this.form.elements[name];
       if (!control || name === "text" || control.closest("[hidden]")) rest.push(...texts);
-      else this.showError(control, texts);
+      else showError(control, texts);
     }
     const place = this.querySelector("[data-refused]");
     place.textContent = rest.join(" ");
     place.hidden = !rest.length;
     if (rest.length) this.form.elements.text.focus();
-  }
-
-  showError(control, texts) {
-    const said = document.createElement("p");
-    said.className = "error";
-    said.textContent = texts.join(" ");
-    control.setAttribute("aria-invalid", "true");
-    control.closest(".field").append(said);
-    control.closest("details").open = true;
-    control.focus();
   }
 
   // Answers
@@ -194,16 +199,18 @@ class PlayGround extends HTMLElement {
     const added = found.answer.take(message);
     const text = found.article.querySelector("[data-text]");
     if (!from && added.length) text.replaceChildren();
+    const isAtEnd = this.isAtEnd();
     text.append(...added.map((token, index) => tokenNode(token, from + index)));
-    this.follow();
+    if (isAtEnd) this.follow();
   }
 
   draft({ answer, text }) {
     const place = this.answers.get(answer)?.article.querySelector("[data-text]");
     if (!place) return;
+    const isAtEnd = this.isAtEnd();
     place.classList.add("draft");
     place.textContent = text;
-    this.follow();
+    if (isAtEnd) this.follow();
   }
 
   end(message) {
@@ -219,7 +226,6 @@ class PlayGround extends HTMLElement {
     found.article.querySelector("[data-foot]").textContent = this.said(message);
     if (message.problem?.text) text.after(problemNode(message.problem));
     this.showBusy();
-    this.follow();
   }
 
   said({ ended_by: endedBy, figures }) {
@@ -250,6 +256,12 @@ class PlayGround extends HTMLElement {
       article.querySelector("[data-foot]").textContent = this.said(kept);
     }
     this.showBusy();
+  }
+
+  // Whoever reads further up is not torn away.
+  isAtEnd() {
+    const last = this.turns.lastElementChild;
+    return !last || !this.form || last.getBoundingClientRect().bottom < this.form.getBoundingClientRect().top + NEAR_END;
   }
 
   follow() {
@@ -348,6 +360,16 @@ class PlayGround extends HTMLElement {
     this.card.hidden = true;
     for (const node of this.querySelectorAll(".token.current")) node.classList.remove("current");
   }
+}
+
+function showError(control, texts) {
+  const said = document.createElement("p");
+  said.className = "error";
+  said.textContent = texts.join(" ");
+  control.setAttribute("aria-invalid", "true");
+  control.closest(".field").append(said);
+  control.closest("details").open = true;
+  control.focus();
 }
 
 function tokenNode(token, index) {
