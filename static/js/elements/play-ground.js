@@ -96,6 +96,7 @@ class PlayGround extends HTMLElement {
     const isNew = this.state.conversation === null;
     this.state.conversation = conversation;
     this.form.elements.text.value = "";
+    this.lastText = text;
     this.isAsking = false;
     this.addTurn(turn, text, answers);
     this.follow();
@@ -224,8 +225,16 @@ class PlayGround extends HTMLElement {
       showTokens(text, found.answer.tokens);
     }
     found.article.querySelector("[data-foot]").textContent = this.said(message);
-    if (message.problem?.text) text.after(problemNode(message.problem));
+    if (message.problem?.text) this.showProblem(text, message.problem);
     this.showBusy();
+  }
+
+  // What was typed comes back, to be mended and asked again.
+  showProblem(text, problem) {
+    text.after(problemNode(problem));
+    this.follow();
+    const { value } = this.form?.elements.text ?? {};
+    if (value === "") this.form.elements.text.value = this.lastText ?? "";
   }
 
   said({ ended_by: endedBy, figures }) {
