@@ -332,6 +332,14 @@ JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 # Who is asked before a model's version moves to another stage. Start-up fails without it.
 PROMOTION_GATE = "llmhub.registry.promotion.open_gate"
 
+# The playground: models that one worker holds in memory at once, each in a process of its own; what
+# such a process may take, on what it computes (cpu, cuda, cuda:1), and after how long without a
+# question it ends.
+PLAYGROUND_MODELS = env_int("PLAYGROUND_MODELS", 2)
+PLAYGROUND_MEMORY_BYTES = env_int("PLAYGROUND_MEMORY_BYTES", 8 * 2**30)
+PLAYGROUND_DEVICE = env("PLAYGROUND_DEVICE", "cpu")
+PLAYGROUND_IDLE_SECONDS = env_int("PLAYGROUND_IDLE_SECONDS", 300)
+
 # Runs. A supervisor renews its lease with every heartbeat; a run whose lease ran out is
 # unreachable, and lost when nothing was heard of it for LOST_AFTER.
 LEASE_SECONDS = env_int("LEASE_SECONDS", 20)

@@ -5,7 +5,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 from django.views.i18n import JavaScriptCatalog, set_language
 
-from llmhub.metrics.urls import websocket_urlpatterns
+from llmhub.metrics.urls import websocket_urlpatterns as metrics_sockets
+from llmhub.registry.playground_urls import websocket_urlpatterns as playground_sockets
 
 # The same on every page; base.html names the language in the address.
 catalog = cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view())
@@ -15,6 +16,7 @@ __all__ = ["handler404", "handler500", "urlpatterns", "websocket_urlpatterns"]
 handler404 = "llmhub.api.errors.not_found"
 handler500 = "llmhub.api.errors.server_error"
 
+websocket_urlpatterns = [*metrics_sockets, *playground_sockets]
 urlpatterns = [
     path("", include("llmhub.dashboard.urls")),
     path("", include("llmhub.accounts.urls")),
@@ -26,6 +28,7 @@ urlpatterns = [
     path("", include("llmhub.registry.export_urls")),
     path("", include("llmhub.registry.evaluation_urls")),
     path("", include("llmhub.registry.urls")),
+    path("", include("llmhub.registry.playground_urls")),
     path("api/v1/", include("llmhub.api.urls")),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),
     path("jsi18n/", require_safe(catalog), name="javascript-catalog"),

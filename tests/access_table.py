@@ -221,6 +221,14 @@ URLS: dict[str, Rule] = {
     "models/<int:model_id>/v<int:number>/again/": action(MEMBER, of="model version"),
     "models/<int:model_id>/v<int:number>/delete/": action(MEMBER, of="model version"),
     "runs/<int:run_id>/checkpoints/<int:checkpoint_id>/register/": action(MEMBER, "checkpoint"),
+    # the playground
+    "playground/": page(),
+    "playground/<int:conversation_id>/": page("conversation"),
+    "playground/<int:conversation_id>/delete/": action(MEMBER, "conversation"),
+    "playground/<int:conversation_id>/keep/": action(
+        MEMBER, "conversation", data={"what": "prompts"}
+    ),
+    "playground/turns/<int:turn_id>/better/": action(MEMBER, "turn", data={"better": "left"}),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),
     "api/v1/attempts/<int:attempt_id>/finish": attempt({"outcome": "failed"}),
@@ -283,7 +291,17 @@ URLS: dict[str, Rule] = {
     "api/v1/models/<slug:slug>/<int:number>/stage": Rule(
         Door.API, {"POST": PROMOTE}, "model slug version", {"stage": "production", "reason": "x"}
     ),
+    "api/v1/models/<slug:slug>/<int:number>/completions": Rule(
+        Door.API, {"POST": LAUNCH}, "model slug version", {"prompt": "a", "wait_seconds": 0}
+    ),
+    "api/v1/answers/<int:answer_id>": api("answer", GET=READ),
+    "api/v1/answers/<int:answer_id>/stop": api("answer", POST=LAUNCH),
 }
 
 # Route -> the topics that a person of project Atlas may watch there, by object.
-SOCKETS = {"ws/live/": ("run.{run}", "project.{project}", "job.{job}")}
+SOCKETS = {
+    "ws/live/": ("run.{run}", "project.{project}", "job.{job}"),
+    "ws/playground/": ("playground.{version}", "answer.{answer}"),
+}
+# Of processes, each with a token of its own: no person's session opens them.
+PROCESS_SOCKETS = {"ws/playground/process/<int:serving_id>/"}

@@ -25,11 +25,12 @@ from llmhub.accounts.models import Project, Role, Scope, User
 from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
-from llmhub.registry import reviewing
+from llmhub.registry import playground, reviewing
+from llmhub.registry.models import Mode, Serving
 from llmhub.runs import files
 from llmhub.runs.models import Checkpoint, Pipeline
 from llmhub.urls import websocket_urlpatterns
-from tests.access_table import SOCKETS, URLS, Door, Rule
+from tests.access_table import PROCESS_SOCKETS, SOCKETS, URLS, Door, Rule
 from tests.factories import (
     join,
     make_attempt,
@@ -211,6 +212,11 @@ def make_objects(world: World, membership_id: int) -> None:
     change = Change.objects.create(
         project=world.atlas, person=world.alice, undo="archive", ids=[run.pk]
     )
+    version = make_model_version(run)
+    talk = playground.begin(world.atlas, world.alice, [version], Mode.CHAT, "", f"{MARK}?")
+    turn = playground.ask(talk, world.alice, f"{MARK}?", {})
+    scripted = playground.complete(version, world.alice, {"prompt": f"{MARK}?"}, {})
+    serving = Serving.objects.create(version=version)
     view = SavedView.objects.create(project=world.atlas, name=f"{MARK} view")
     version = make_model_version(run, step=1)
     version.model.name, version.model.slug = f"{MARK} model", "their-model"
@@ -246,6 +252,11 @@ def make_objects(world: World, membership_id: int) -> None:
         "step note": {"run_id": run.pk, "note_id": note.pk},
         "checkpoint": {"run_id": run.pk, "checkpoint_id": checkpoint.pk},
         "pipeline": {"pipeline_id": pipeline.pk},
+        "model version row": {"version_id": version.pk},
+        "conversation": {"conversation_id": talk.pk},
+        "turn": {"turn_id": turn.pk},
+        "answer": {"answer_id": scripted.pk},
+        "serving": {"serving_id": serving.pk},
         "attempt": {"attempt_id": attempt.pk},
         "external attempt": {"attempt_id": external_attempt.pk},
         "external file": {"attempt_id": external_attempt.pk, "name": "notes.txt"},
@@ -345,7 +356,8 @@ def routes(patterns: list[Any] | None = None, prefix: str = "") -> Iterator[str]
 
 def test_every_url_and_socket_is_in_the_table():
     assert set(routes()) == set(URLS)
-    assert {str(pattern.pattern) for pattern in websocket_urlpatterns} == set(SOCKETS)
+    sockets = {str(pattern.pattern) for pattern in websocket_urlpatterns}
+    assert sockets == set(SOCKETS) | PROCESS_SOCKETS
 
 
 @pytest.mark.django_db
@@ -410,6 +422,8 @@ def topics_of(world: World, route: str) -> list[str]:
         "run": world.in_url["run"]["run_id"],
         "project": world.atlas.pk,
         "job": world.in_url["job"]["job_id"],
+        "version": world.in_url["model version row"]["version_id"],
+        "answer": world.in_url["answer"]["answer_id"],
     }
     return [topic.format(**ids) for topic in SOCKETS[route]]
 
@@ -437,3 +451,10 @@ async def test_a_socket_tells_a_person_of_their_own_projects_only(world, route):
         assert sorted(answer["topics"]) == sorted(granted)
         assert sorted(answer["refused"]) == sorted(refused)
         await socket.close()
+
+
+@pytest.mark.parametrize("route", sorted(PROCESS_SOCKETS))
+async def test_the_socket_of_a_process_lets_no_person_in(world, route):
+    path = route.replace("<int:serving_id>", str(world.in_url["serving"]["serving_id"]))
+    for who in (Who.ADMIN, Who.VIEWER, Who.ELSEWHERE):
+        assert not await Socket(f"/{path}", world.sessions[who]).open()

@@ -31,6 +31,7 @@ QUERIES = {
     "compare/points.csv": ("runs", "name", "from", "to"),
     "compare/points.parquet": ("runs", "name", "from", "to"),
     "pipelines/": ("page", "project"),
+    "playground/": ("left", "right", "project"),
     "runs/new/": ("from", "recipe", "version", "project"),
     "recipes/<str:slug>/": ("version",),
     "recipes/<str:slug>/edit/": ("version",),

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from llmhub.metrics import fold
+from llmhub.registry import playground_serving
 from llmhub.runs.chores import Chore, tend_until
 from llmhub.runs.models import Worker
-from workers import devices, jobs, launcher
+from workers import devices, jobs, launcher, serving
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ BEAT_SECONDS = 5
 ADOPT_SECONDS = 10
 CLAIM_SECONDS = 5
 FOLD_SECONDS = 30
+TEND_SECONDS = 30
 # After this time a GPU that came or went is noticed.
 LOOK_SECONDS = 60
 
@@ -85,6 +87,8 @@ class Agent(threading.Thread):
             Chore(launcher.adopt_orphans, every=ADOPT_SECONDS),
             Chore(claim_runs, every=CLAIM_SECONDS),
             Chore(jobs.fill_slots, every=CLAIM_SECONDS),
+            Chore(serving.fill_slots, every=CLAIM_SECONDS),
+            Chore(playground_serving.tend, every=TEND_SECONDS),
             Chore(fold.remind, every=FOLD_SECONDS),
         ]
         tend_until(self._over, chores)

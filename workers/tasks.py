@@ -8,7 +8,7 @@ from celery.signals import worker_init, worker_shutting_down
 
 from llmhub.celery import app
 from llmhub.metrics import fold as folding
-from workers import jobs, leftovers, node, probing
+from workers import jobs, leftovers, node, probing, serving
 
 
 @app.task(name="workers.tasks.claim_runs")
@@ -21,6 +21,12 @@ def claim_runs() -> None:
 def run_jobs() -> None:
     """Starts waiting jobs as long as this machine has room. Twice is as good as once."""
     jobs.fill_slots()
+
+
+@app.task(name="workers.tasks.serve_models")
+def serve_models() -> None:
+    """Starts the models that people wait to talk to. Twice is as good as once."""
+    serving.fill_slots()
 
 
 @app.task(name="workers.tasks.probe")
@@ -48,3 +54,4 @@ def start_agent(**_: Any) -> None:
     agent.start()
     worker_shutting_down.connect(lambda **_: agent.stop(), weak=False)
     worker_shutting_down.connect(lambda **_: jobs.stop(), weak=False)
+    worker_shutting_down.connect(lambda **_: serving.stop(), weak=False)

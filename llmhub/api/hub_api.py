@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from llmhub.api import datasets, evaluations, exports, external, registry
+from llmhub.api import datasets, evaluations, exports, external, playground, registry
 from llmhub.api.operations import router
 from llmhub.metrics.filters.errors import FilterError
 from llmhub.runs.refusal import LaunchRefused
@@ -89,6 +89,7 @@ api.add_router("", evaluations.router)
 api.add_router("", external.router)
 api.add_router("", registry.router)
 api.add_router("", exports.router)
+api.add_router("", playground.router)
 
 
 @api.exception_handler(LaunchRefused)
@@ -118,6 +119,12 @@ def evaluation_refused(request: HttpRequest, refusal: evaluations.NotRegistered)
 @api.exception_handler(exports.NotExported)
 def export_refused(request: HttpRequest, refusal: exports.NotExported) -> HttpResponse:
     body = {"detail": _("The export was not started."), "fields": refusal.errors}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(playground.NotAsked)
+def question_refused(request: HttpRequest, refusal: playground.NotAsked) -> HttpResponse:
+    body = {"detail": _("The model was not asked."), "fields": refusal.errors}
     return api.create_response(request, body, status=422)
 
 

@@ -82,11 +82,16 @@ def begin(
 
 @transaction.atomic
 def bring(
-    project: Project, user: User | None, facts: dict[str, Any], name: str, content: bytes
+    project: Project,
+    user: User | None,
+    facts: dict[str, Any],
+    name: str,
+    content: bytes,
+    dataset: Dataset | None = None,
 ) -> Import:
     """Registers one file that is at hand, without asking anybody."""
     files = [{"name": name, "bytes": len(content)}]
-    begun = begin(project, user, facts=facts, files=files, is_automatic=True)
+    begun = begin(project, user, facts=facts, files=files, dataset=dataset, is_automatic=True)
     begun.staged(0).write_bytes(content)
     fetched(begun, files)
     return begun

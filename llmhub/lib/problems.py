@@ -422,4 +422,49 @@ TEXTS: dict[str, Text] = {
     "machine_failed": Text(
         _("The machine could not do this: %(detail)s."), _("Try again in a moment.")
     ),
+    # The playground
+    "prompt_too_long": Text(
+        _("The prompt has %(tokens)s tokens, and the model reads %(context)s with its answer."),
+        _("Shorten it, or begin a new conversation."),
+    ),
+    "playground_busy": Text(
+        _("Too many questions wait for this model already."),
+        _("Ask again in a moment."),
+    ),
+    "playground_too_large": Text(
+        _("The model's weights have %(bytes)s bytes, and a model here may take %(limit)s."),
+        _("Ask whoever runs this hub for a higher PLAYGROUND_MEMORY_BYTES."),
+    ),
+    "playground_memory": Text(
+        _("The model ran out of memory."),
+        _("Ask for a shorter answer, or try again when others are done."),
+    ),
+    "playground_not_loaded": Text(
+        _("The model cannot be loaded: %(detail)s."),
+        _("See on its page whether its files are whole."),
+    ),
+    "playground_not_here": Text(
+        _("The worker %(node)s does not have the files of this version."),
+        _("Its data folder must be the one that the version was registered in."),
+    ),
+    "playground_template": Text(
+        _("The model's chat template does not take this conversation: %(detail)s."),
+        _("Leave the instructions empty, or use completion instead of chat."),
+    ),
+    "playground_broke": Text(
+        _("The answer broke off: %(detail)s."),
+        _("This may be a fault of llmhub; the worker's log has the whole story."),
+    ),
+    "playground_lost": Text(
+        _("The process that held the model has ended, and the answer with it."),
+        _("Ask again: it is loaded anew."),
+    ),
+    "playground_crashed": Text(
+        _("The process that held the model ended with code %(code)s."),
+        _("Ask again. If it stays like that, the worker's log says more."),
+    ),
+    "playground_killed": Text(
+        _("The process that held the model was ended by signal %(signal)s."),
+        _("Somebody ended it, or the machine ran out of memory. Ask again."),
+    ),
 }

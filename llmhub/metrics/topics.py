@@ -22,7 +22,7 @@ PROBE = re.compile(r"probe\.[0-9a-f]{64}\Z")
 def allowed(session_key: str | None, topics: Iterable[str]) -> set[str]:
     """Those of the topics that the person of a session may watch now."""
     topics = set(topics)
-    user = _user(session_key)
+    user = user_of(session_key)
     if user is None:
         return set()
     numbered = [match for topic in topics if (match := NUMBERED.match(topic))]
@@ -50,7 +50,7 @@ def revisions(topics: Iterable[str]) -> dict[str, tuple[int, int]]:
     return {f"run.{pk}": known.get(pk, (0, 0)) for pk in runs}
 
 
-def _user(session_key: str | None) -> User | None:
+def user_of(session_key: str | None) -> User | None:
     """The person who is still signed in: their session, account and password are what they were."""
     session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     user = User.objects.filter(pk=session.get(SESSION_KEY, 0), is_active=True).first()

@@ -37,6 +37,7 @@ PATHS = [
     "/models/{model}/v2/",
     "/workers/",
     "/predictions/",
+    "/playground/",
     "/people/",
     "/tokens/",
     "/profile/",

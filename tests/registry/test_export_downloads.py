@@ -123,13 +123,15 @@ async def read(answer) -> list[bytes]:
 async def test_a_file_is_read_while_it_is_sent(alice, export, monkeypatch):
     """And not before: a file may have more bytes than the machine has memory."""
     monkeypatch.setattr(downloads, "PIECE_BYTES", 1_000)
-    begun = []
+    begun: list[int] = []
     pieces = downloads.pieces_of
-    monkeypatch.setattr(
-        downloads,
-        "pieces_of",
-        lambda *place: (begun.append(len(piece)) or piece for piece in pieces(*place)),
-    )
+
+    def noted(*place):
+        for piece in pieces(*place):
+            begun.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(downloads, "pieces_of", noted)
     client = AsyncClient()
     await client.aforce_login(alice)
 

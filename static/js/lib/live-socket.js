@@ -39,6 +39,13 @@ export class LiveSocket {
     if (!this.#watchers.size) this.#close();
   }
 
+  // Says something else than what is watched; false where there is no connection to say it.
+  tell(message) {
+    if (!this.#isOpen()) return false;
+    this.#send(message);
+    return true;
+  }
+
   // A connection that died in silence does not tell us; ask it, or open another.
   hurry() {
     if (this.#isOpen()) this.#joinAgain();
