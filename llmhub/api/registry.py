@@ -42,7 +42,11 @@ class RegisterIn(Schema):
         None, description="Without a step the best checkpoint by validation loss."
     )
     model: str = Field("", description="Slug of the model that gets a version.")
-    name: str = Field("", description="Of a new model; without it the name of the run.")
+    name: str = Field(
+        "",
+        description="Of a new model. Without model and name: the model that the run has a version "
+        "of already, or a new one with the name of the run.",
+    )
 
 
 class StageIn(Schema):
@@ -206,7 +210,10 @@ def register_model(request: HttpRequest, body: RegisterIn) -> Status[VersionOut]
     model = named(request, body.model) if body.model else None
     checkpoint = checkpoint_of(request, body)
     try:
-        made = registering.register(checkpoint, user, model=model, name=body.name)
+        if model or body.name:
+            made = registering.register(checkpoint, user, model=model, name=body.name)
+        else:
+            made = registering.register_here(checkpoint, user)
     except Refused as refusal:
         raise NotDone(refusal.errors) from refusal
     return Status(202, VersionOut.of(page.versions().get(pk=made.pk)))

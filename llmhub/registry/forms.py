@@ -45,6 +45,7 @@ class RegisterForm(ShowsRefusals, forms.Form):
     checkpoint = CheckpointChoice(
         queryset=Checkpoint.objects.none(),
         label=gettext_lazy("Checkpoint"),
+        empty_label=gettext_lazy("Choose one"),
         help_text=gettext_lazy("Of runs of this project: those that are kept on the disk."),
     )
     model = forms.ModelChoiceField(

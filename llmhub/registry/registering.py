@@ -33,12 +33,12 @@ RESERVED = {"new"}
 def register(
     checkpoint: Checkpoint, user: User | None, *, model: Model | None = None, name: str = ""
 ) -> ModelVersion:
-    """The next version of `model`, or of a new one called `name`. The same checkpoint is not
-    registered twice in a model. Raises Refused, with the reasons by field."""
+    """The next version of `model`, or of a new one called `name` or as the run is. The same
+    checkpoint is not registered twice in a model. Raises Refused, with the reasons by field."""
     run = locked(checkpoint)
     lock(run.project)
     check(run, checkpoint)
-    model = model or new_model(run.project, name or run.name, user)
+    model = model or new_model(run.project, name or name_for(run), user)
     known = model.versions.filter(manifest_sha256=checkpoint.manifest_sha256, run=run)
     version = known.exclude(state=VersionState.FAILED).first()
     return version or add(model, run, checkpoint, user)
@@ -185,7 +185,8 @@ def name_for(run: Run) -> str:
     return next(name for name in names if not named(run.project, name))
 
 
+@transaction.atomic
 def register_here(checkpoint: Checkpoint, user: User | None) -> ModelVersion:
     """By one press: nothing is asked. Raises Refused."""
-    run = Run.objects.select_related("project").get(pk=checkpoint.run_id)
-    return register(checkpoint, user, model=model_of(run), name=name_for(run))
+    # Locked before the look: who presses twice at once makes one model.
+    return register(checkpoint, user, model=model_of(locked(checkpoint)))

@@ -71,6 +71,13 @@ def test_a_checkpoint_is_registered_and_read_back(api, run, tmp_path):
     assert (status, second["number"]) == (202, 2)
 
 
+def test_a_script_that_asks_again_gets_the_same_version(api, run, tmp_path):
+    make_checkpoint(run, tmp_path)
+    first, again = (api("", {"run": run.pk})[1] for _ in range(2))
+    assert (first["model"], first["number"]) == (again["model"], again["number"])
+    assert ModelVersion.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("wish", "field"),
     [

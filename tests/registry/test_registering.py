@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from llmhub.jobs import lifecycle
 from llmhub.jobs.models import Job
@@ -21,7 +23,7 @@ from llmhub.runs import organise
 from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.said import Refused
 from llmhub.runs.states import State
-from tests.factories import make_run
+from tests.factories import make_project, make_run
 from tests.jobs.running import run_jobs
 from tests.registry.made import make_checkpoint
 from workers.data.progress import Progress
@@ -227,6 +229,30 @@ def test_pressing_twice_registers_once(checkpoint):
     assert Job.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
+def test_pressing_twice_at_once_registers_once(tmp_path):
+    run = make_run(make_project(), State.SUCCEEDED)
+    checkpoint = make_checkpoint(run, tmp_path)
+    start, errors = threading.Barrier(2), []
+
+    def press():
+        start.wait()
+        try:
+            registering.register_here(checkpoint, None)
+        except Exception as error:  # noqa: BLE001
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=press) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert ModelVersion.objects.count() == 1
+
+
 def test_the_next_checkpoint_of_a_run_is_the_next_version(run, checkpoint, tmp_path):
     first = registering.register_here(checkpoint, None)
     second = registering.register_here(make_checkpoint(run, tmp_path, 40), None)
@@ -242,6 +268,11 @@ def test_another_run_makes_a_model_of_its_own_under_a_name_that_is_free(atlas, t
         names.append(str(registering.register_here(checkpoint, None).model))
     assert names == ["Small GPT-2", "Small GPT-2 2", "Small GPT-2 3"]
     assert Model.objects.values_list("slug").distinct().count() == 3
+
+
+def test_a_name_need_not_be_given(atlas, checkpoint):
+    Model.objects.create(project=atlas, name="Small GPT-2", slug="small-gpt-2")
+    assert str(registering.register(checkpoint, None).model) == "Small GPT-2 2"
 
 
 @pytest.mark.parametrize(
