@@ -256,6 +256,8 @@ URLS: dict[str, Rule] = {
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
     "api/v1/evaluation-tasks": api(GET=READ, POST=LAUNCH),
+    "api/v1/evaluation-reviews": api(GET=READ, POST=LAUNCH),
+    "api/v1/evaluation-reviews/<int:review_id>/close": api("review", POST=LAUNCH),
     "api/v1/evaluations": api(GET=READ, POST=LAUNCH),
     "api/v1/evaluations/compare": api("evaluations", GET=READ),
     "api/v1/evaluations/<int:evaluation_id>": api("evaluation", GET=READ),

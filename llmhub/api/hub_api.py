@@ -10,7 +10,15 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
-from llmhub.api import datasets, evaluations, exports, external, playground, registry
+from llmhub.api import (
+    datasets,
+    evaluations,
+    exports,
+    external,
+    playground,
+    registry,
+    reviews,
+)
 from llmhub.api.operations import router
 from llmhub.metrics.filters.errors import FilterError
 from llmhub.runs.refusal import LaunchRefused
@@ -86,6 +94,7 @@ api = HubAPI(
 api.add_router("", router)
 api.add_router("", datasets.router)
 api.add_router("", evaluations.router)
+api.add_router("", reviews.router)
 api.add_router("", external.router)
 api.add_router("", registry.router)
 api.add_router("", exports.router)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from llmhub.registry.models import Evaluation, ModelVersion
 from llmhub.registry.scores import Shown, score_of
 
 
 def evaluations(version: ModelVersion) -> list[dict[str, Any]]:
-    """For `cards.SOURCES`: a title, the number with its interval, how it came about, and where."""
+    """The newest of each task, with the fields of a figure of the card."""
     rows = Evaluation.objects.filter(version=version).newest()
     found = rows.select_related("task").defer("counts")
     return [
@@ -22,15 +24,26 @@ def evaluations(version: ModelVersion) -> list[dict[str, Any]]:
 
 
 def number(evaluation: Evaluation, score: Shown) -> dict[str, Any]:
-    known = evaluation.figures.get("contamination")
+    items = evaluation.figures["items"]
+    counted = ngettext("%(count)s item", "%(count)s items", items) % {"count": items}
     return {
         "title": f"{evaluation.task}: {score.title}",
-        "text": f"{score} ({score.interval})",
         "value": score.value,
         "low": score.low,
         "high": score.high,
-        "items": evaluation.figures["items"],
-        "seen_in_training": known["rows"] if known else None,
+        "method": f"{counted}, {score.how}",
+        "warning": warning(evaluation),
+        "source": _("evaluation %(number)s") % {"number": evaluation.pk},
         "url": reverse("evaluation", args=[evaluation.pk]),
-        "evaluation": evaluation.pk,
     }
+
+
+def warning(evaluation: Evaluation) -> str:
+    """What makes a score worth less."""
+    known = evaluation.figures.get("contamination")
+    if known is None:
+        return _("not known whether it was seen in training")
+    if not known["rows"]:
+        return ""
+    share = {"rows": known["rows"], "items": evaluation.figures["items"]}
+    return _("%(rows)s of %(items)s seen in training") % share

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -45,7 +45,7 @@ class ReviewForm(ErrorList, forms.Form):
         project: Project,
         first: Evaluation,
         second: Evaluation | None,
-        data: QueryDict | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         initial = {
             "name": _("Review of %(task)s") % {"task": first.task},

@@ -66,9 +66,7 @@ def chosen(request: ProjectRequest) -> tuple[Evaluation, Evaluation | None]:
     ids = [whole(request.GET.get(name, "")) or 0 for name in ("first", "second")]
     found = {each.pk: each for each in rows.filter(pk__in=ids)}
     first, second = found.get(ids[0]), found.get(ids[1])
-    if first is None or not first.task.has_answers():
-        raise Http404
-    if second and (second.task_id != first.task_id or second == first):
+    if first is None or not reviewing.can_be_judged(first, second):
         raise Http404
     return first, second
 

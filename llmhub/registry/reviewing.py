@@ -39,6 +39,12 @@ class Refused(Exception):
     """Not done; the text is for the person who asked."""
 
 
+def can_be_judged(first: Evaluation, second: Evaluation | None) -> bool:
+    """Whether there are answers, and both sides answer the same."""
+    is_other = second is None or (second.task_id == first.task_id and second != first)
+    return first.task.has_answers() and is_other
+
+
 @transaction.atomic
 def open_review(
     user: User,

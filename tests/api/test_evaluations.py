@@ -5,7 +5,8 @@ from django.test import Client
 
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
-from llmhub.registry.models import Evaluation, EvaluationTask
+from llmhub.registry import reviewing
+from llmhub.registry.models import Evaluation, EvaluationTask, Review
 from tests.factories import (
     join,
     make_evaluation,
@@ -91,3 +92,32 @@ def test_different_items_are_not_compared(script, version, project):
     old, new = make_evaluation(version, task, "10"), make_evaluation(version, task, "101")
     answer = script.get(f"{API}/evaluations/compare?old={old.pk}&new={new.pk}")
     assert answer.status_code == 409
+
+
+def test_a_review_is_opened_and_closed_by_a_script(script, version, project):
+    task = make_evaluation_task(project)
+    first = make_evaluation(version, task)
+    second = make_evaluation(make_model_version(version.run, version.model), task)
+    wish = {"name": "Kinder?", "question": "Which is kinder?", "limit": 3}
+    sides = {"first": first.pk, "second": second.pk}
+    refused = post(script, "/evaluation-reviews", **wish, **sides, people=["x@example.com"])
+    assert (refused.status_code, set(refused.json()["fields"])) == (422, {"people"})
+    made = post(script, "/evaluation-reviews", **wish, **sides, people=["alice@example.com"])
+    assert (made.status_code, made.json()["kind"], made.json()["items"]) == (201, "pairs", 3)
+    closing = f"/evaluation-reviews/{made.json()['id']}/close"
+    assert post(script, closing).status_code == 409
+    review = Review.objects.get()
+    reviewing.judge(review, review.people.get(), 0, "tie")
+    closed = post(script, closing).json()
+    assert (closed["is_open"], len(closed["results"])) == (False, 2)
+    assert script.get(f"{API}/evaluation-reviews").json()[0]["verdicts"] == 1
+
+
+def test_answers_of_different_tasks_are_not_compared_by_people(script, version, project):
+    first, second = (
+        make_evaluation(version, make_evaluation_task(project, kind))
+        for kind in ("exact", "choice")
+    )
+    wish = {"name": "x", "question": "y", "people": ["alice@example.com"]}
+    for sides in ({"first": first.pk, "second": second.pk}, {"first": second.pk}):
+        assert post(script, "/evaluation-reviews", **wish, **sides).status_code == 409

@@ -217,8 +217,12 @@ def test_every_number_on_the_card_names_its_evaluation(project):
     make_evaluation(version, task, "0000")
     found = make_evaluation(version, task, "1110", contamination={"rows": 1})
     (number,) = evaluation_card.evaluations(version)
-    assert number["evaluation"] == found.pk
-    assert number["url"] == f"/evaluations/{found.pk}/"
-    assert (number["title"], number["text"]) == ("Quiz: Accuracy", "75.0 % (0.0 % – 100.0 %)")
-    assert number["seen_in_training"] == 1
+    assert (number["url"], number["source"]) == (
+        f"/evaluations/{found.pk}/",
+        f"evaluation {found.pk}",
+    )
+    assert (number["title"], number["value"]) == ("Quiz: Accuracy", 0.75)
+    assert (number["low"], number["high"]) == (0.0, 1.0)
+    assert number["method"] == "4 items, Wilson's interval, 95 %"
+    assert number["warning"] == "1 of 4 seen in training"
     assert evaluation_card.evaluations(make_model_version(make_run(make_project("other")))) == []
