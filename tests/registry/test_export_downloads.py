@@ -115,10 +115,6 @@ def test_people_of_other_projects_find_nothing(as_charlie, export):
     assert as_charlie.get(weights(export)).status_code == 404
 
 
-async def read(answer) -> list[bytes]:
-    return [part async for part in answer]
-
-
 @pytest.mark.django_db(transaction=True)
 async def test_a_file_is_read_while_it_is_sent(alice, export, monkeypatch):
     """And not before: a file may have more bytes than the machine has memory."""
@@ -126,12 +122,12 @@ async def test_a_file_is_read_while_it_is_sent(alice, export, monkeypatch):
     begun: list[int] = []
     pieces = downloads.pieces_of
 
-    def noted(*place):
+    def watched(*place):
         for piece in pieces(*place):
             begun.append(len(piece))
             yield piece
 
-    monkeypatch.setattr(downloads, "pieces_of", noted)
+    monkeypatch.setattr(downloads, "pieces_of", watched)
     client = AsyncClient()
     await client.aforce_login(alice)
 
