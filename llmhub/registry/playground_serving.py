@@ -48,7 +48,7 @@ def wake(version_id: int) -> Serving:
     """The process of a version, which is told to look for questions; a new one where none is."""
     ModelVersion.objects.select_for_update(no_key=True).get(pk=version_id)
     for lost in Serving.objects.silent().filter(version_id=version_id):
-        end(lost, Problem("playground_lost"))
+        end(lost)
     found = Serving.objects.open().filter(version_id=version_id).first()
     if found is None:
         found = Serving.objects.create(version_id=version_id)
@@ -228,7 +228,7 @@ def _writing(serving_id: int) -> QuerySet[Answer]:
 def tend() -> None:
     """What a dead machine or a page that is gone left behind."""
     for serving in Serving.objects.silent():
-        end(serving, Problem("playground_lost"))
+        end(serving)
     old = Answer.objects.filter(asked_at__lt=Now() - FORGOTTEN_AFTER)
     cancel(set(old.filter(state=Answer.State.QUEUED).values_list("pk", flat=True)))
     Answer.objects.filter(turn=None, asked_at__lt=Now() - KEEP_SCRIPTED).delete()

@@ -130,6 +130,18 @@ def test_a_process_that_is_not_heard_of_is_given_up(user, left):
     assert not serving.seen(taken.pk)
 
 
+def test_a_question_that_waits_outlives_the_machine_that_should_have_taken_it(user, left):
+    turn = ask(begin(user, left), user)
+    serving.wake(left.pk)
+    taken, _ = serving.claim("node-1")
+    Serving.objects.filter(pk=taken.pk).update(seen_at="2020-01-01T00:00Z")
+    serving.tend()
+    assert turn.answers.get().state == Answer.State.QUEUED
+    again, _ = serving.claim("node-2")
+    serving.ready(again.pk, {})
+    assert [question["answer"] for question in serving.take(again.pk)] == [turn.answers.get().pk]
+
+
 def test_a_full_machine_lets_the_model_go_that_nobody_asks(user, left, right):
     for version in (left, right):
         serving.wake(version.pk)

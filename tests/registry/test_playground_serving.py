@@ -123,10 +123,10 @@ def test_a_second_person_is_answered_while_the_first_still_is(
     page, pages, hub, project, version, machine
 ):
     second = join(make_user("bob@example.com"), project, Role.MEMBER).user
+    other = pages.enter_context(open_page(hub, second, version.pk))
     page.ask("a", **LONG)
     machine.serve()
     page.hear("tokens")
-    other = pages.enter_context(open_page(hub, second, version.pk))
     other.ask("b", max_new_tokens=5)
     _, end = other.hear_until_end()
     assert end["figures"]["tokens"] == 5
