@@ -156,6 +156,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "llmhub.dashboard.fragments.FragmentMiddleware",
 ]
 
 ROOT_URLCONF = "llmhub.urls"

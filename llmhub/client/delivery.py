@@ -130,11 +130,20 @@ class Delivery:
             part = some[first : first + step]
             said = [{key: value for key, value in one.items() if key != "kind"} for one, _ in part]
             if (send := self._ways().get(kind)) is not None:
-                send(said)
+                self._send_fit(send, said)
             if self.is_over:
                 return False
             self._events.sent_up_to(part[-1][1])
         return True
+
+    def _send_fit(
+        self, send: Callable[[list[dict[str, Any]]], None], said: list[dict[str, Any]]
+    ) -> None:
+        """Unless it cannot be sent at all: what comes after it must get through."""
+        try:
+            send(said)
+        except UnicodeError as error:
+            self._troubles.note("set_aside", "A message cannot be sent: %r", error)
 
     def _ways(self) -> dict[str, Callable[[list[dict[str, Any]]], None]]:
         return {
@@ -150,7 +159,15 @@ class Delivery:
         for said in many:
             summary = together.get("summary", {}) | said.get("summary", {})
             together |= said | ({"summary": summary} if summary else {})
-        self._tell("PATCH", self._external(), together)
+        self._patch(_parts(together))
+
+    def _patch(self, parts: list[dict[str, Any]]) -> None:
+        """What is refused does not take the rest along: it is looked for by halves."""
+        taken = self._tell("PATCH", self._external(), _whole(parts))
+        if not taken and not self.is_over and len(parts) > 1:
+            half = len(parts) // 2
+            self._patch(parts[:half])
+            self._patch(parts[half:])
 
     def _samples(self, many: list[dict[str, Any]]) -> None:
         begun = self._begun()
@@ -268,6 +285,21 @@ class Beat:
             except Exception:  # noqa: BLE001, S110 - the next beat may come through
                 pass
             self._closing.wait(BEAT_SECONDS)
+
+
+def _parts(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """One value in each."""
+    summary = said.get("summary", {})
+    return [
+        *({key: value} for key, value in said.items() if key != "summary"),
+        *({"summary": {name: value}} for name, value in summary.items()),
+    ]
+
+
+def _whole(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    summary = {name: value for part in parts for name, value in part.get("summary", {}).items()}
+    rest = {key: value for part in parts for key, value in part.items() if key != "summary"}
+    return rest | ({"summary": summary} if summary else {})
 
 
 def _begun(text: str, hub_url: str) -> Begun:

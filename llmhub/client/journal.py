@@ -94,6 +94,8 @@ class Journal:
         self._rows = _open(folder / "rows.bin")
         self._name_lines = _open(folder / "names.jsonl")
         self._names = _names(self._name_lines)
+        # Of all metrics that rows of this journal have.
+        self.names = {name for names in self._names for name in names}
         self._shapes: dict[tuple[str, ...], Shape] = {}
         # Rows of an older kind are sent before these, with numbers of their own below.
         first_number = old_journal.first_number_after(folder)
@@ -123,6 +125,7 @@ class Journal:
         _write_line(self._name_lines, json.dumps(names).encode("ascii") + b"\n")
         shape = self._shapes[names] = Shape(len(self._names), names)
         self._names.append(names)
+        self.names.update(names)
         return shape
 
     def append(self, record: bytes) -> bool:

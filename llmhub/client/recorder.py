@@ -14,7 +14,7 @@ from llmhub.client import columns, rows
 from llmhub.client.journal import Journal
 from llmhub.client.rows import Shape, Troubles
 from llmhub.lib import metric_names
-from llmhub.lib.batches import MAX_NAMES, MAX_STEP
+from llmhub.lib.batches import MAX_NAMES, MAX_NAMES_OF_RUN, MAX_STEP
 
 
 class Recorder:
@@ -46,7 +46,7 @@ class Recorder:
             if number is None:
                 self._troubles.note("bad_step", "A row was left out: %.300r is not a step.", step)
                 return
-            kept = rows.usable(values, self._troubles)
+            kept = self._within_names(rows.usable(values, self._troubles))
             if kept:
                 shape = self._learn(tuple(kept))
                 body = shape.pack(shape.head, number, rows.time_of(time), *kept.values())
@@ -54,12 +54,24 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - training goes on
             self._troubles.note("lost_rows", "A row could not be logged: %r", error)
 
+    def _within_names(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Without names beyond what a run may have: the hub would refuse the whole batch."""
+        fresh = values.keys() - self._journal.names
+        over = len(self._journal.names) + len(fresh) - MAX_NAMES_OF_RUN
+        if over <= 0:
+            return values
+        reason = "Metrics were left out: a run has at most %d names."
+        self._troubles.note("too_many_names", reason, MAX_NAMES_OF_RUN)
+        dropped = set(sorted(fresh)[-over:])
+        return {name: value for name, value in values.items() if name not in dropped}
+
     def log_columns(self, steps: Any, times: Any, series: Mapping[str, Any]) -> int | None:
         """The last step; `times` None is now, for all rows."""
         try:
             if times is None:
                 times = list(repeat(now(), len(steps)))
-            kept = {name: series[name] for name in series if self._is_name(name)}
+            named = {name: series[name] for name in series if self._is_name(name)}
+            kept = self._within_names(named)
             try:
                 table = columns.table(steps, times, kept)
             except TypeError:

@@ -20,6 +20,7 @@ from llmhub.client.journal import Journal
 from llmhub.client.plain import Summary, Tags, plain
 from llmhub.client.recorder import Recorder
 from llmhub.client.rows import Troubles, step_of
+from llmhub.lib import remarks
 
 MODES = ("online", "offline", "disabled")
 DEFAULT_DIR = "llmhub-runs"
@@ -67,7 +68,7 @@ def init(
         "name": _text("name", name),
         "config": None if config is None else _config(config),
         "tags": None if tags is None else _tags(tags),
-        "notes": None if notes is None else _text("notes", notes),
+        "notes": None if notes is None else _notes(notes),
         "resume": _resumed(resume, parent, project, name),
     }
     kind = "offline" if mode == "offline" else "run"
@@ -94,7 +95,21 @@ def _text(what: str, text: object) -> str:
 def _tags(tags: Iterable[str]) -> list[str]:
     if isinstance(tags, str):
         raise TypeError("tags is a list of texts, not one text")
-    return [_text("a tag", tag) for tag in tags]
+    return [_tag(_text("a tag", tag)) for tag in tags]
+
+
+def _tag(text: str) -> str:
+    if (tag := remarks.as_tag(text)) is None:
+        raise ValueError(
+            f"a tag has from 1 to {remarks.MAX_TAG} visible characters and no comma: {text!r:.100}"
+        )
+    return tag
+
+
+def _notes(notes: str) -> str:
+    if not remarks.is_note(_text("notes", notes)):
+        raise ValueError(f"notes have at most {remarks.MAX_NOTES} characters, and no NUL")
+    return notes
 
 
 def _config(config: Mapping[str, Any]) -> Any:
@@ -274,8 +289,11 @@ class Run:
             return
         with self._quietly("lost_events"):
             source = Path(path)
+            # A name that is not UTF-8 raises here, and not in the thread that sends.
+            told = str(name or source.name)
+            told.encode()
             copy = self._folder.keep(source)
-            self._append("file", copy=copy.name, name=str(name or source.name))
+            self._append("file", copy=copy.name, name=told)
 
     @property
     def tags(self) -> list[str]:
@@ -294,12 +312,23 @@ class Run:
     @notes.setter
     def notes(self, notes: str) -> None:
         with self._quietly("lost_events"):
+            if not remarks.is_note(str(notes)):
+                reason = "Notes were left out: at most %d characters, and no NUL."
+                self._troubles.note("bad_notes", reason, remarks.MAX_NOTES)
+                return
             self._notes = str(notes)
             self._append("update", notes=self._notes)
 
     def _tell_tags(self, tags: list[str]) -> None:
         with self._quietly("lost_events"):
-            self._append("update", tags=[str(tag) for tag in tags])
+            fit = [tag for one in tags if (tag := self._tag(str(one)))]
+            self._append("update", tags=list(dict.fromkeys(fit))[: remarks.MAX_TAGS])
+
+    def _tag(self, text: str) -> str | None:
+        if (tag := remarks.as_tag(text)) is None:
+            reason = "A tag was left out: %.100r is longer than %d characters or has a comma."
+            self._troubles.note("bad_tag", reason, text, remarks.MAX_TAG)
+        return tag
 
     def _tell_summary(self, changed: Mapping[str, Any]) -> None:
         with self._quietly("lost_events"):

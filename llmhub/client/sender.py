@@ -67,7 +67,7 @@ class Sender:
             except Unreachable as error:
                 failures += 1
                 self._troubles.note("retries", "The hub did not take a batch: %s", error)
-                pause(min(left(), max(error.wait, _wait(failures))))
+                pause(max(0.0, min(left(), max(error.wait, _wait(failures)))))
         return False
 
     def _send(self, batch: Any, left: Callable[[], float]) -> None:

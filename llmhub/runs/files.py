@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 
 from llmhub.datasets import storing
 from llmhub.jobs.live import publish
+from llmhub.lib import remarks
 from llmhub.lib.texts import is_slug
-from llmhub.runs import said
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Run, RunFile
 from llmhub.runs.said import Refused
@@ -58,7 +58,7 @@ def checked_name(name: str) -> str:
     parts = name.split("/")
     if len(name) > MAX_NAME:
         raise Refused({"name": [_("At most %(limit)s characters.") % {"limit": MAX_NAME}]})
-    if said.UNFIT_IN_NAMES.search(name) or "\\" in name or {"", ".", ".."} & {*parts}:
+    if remarks.UNFIT_IN_NAMES.search(name) or "\\" in name or {"", ".", ".."} & {*parts}:
         raise Refused({"name": [_("A file's name has parts between “/” that are no “.” or “..”.")]})
     return name
 
@@ -134,7 +134,7 @@ def require_room(attempt: Attempt, name: str, size: int) -> None:
 
 def readme(run: Run) -> RunFile | None:
     """What the page shows below the list, where the script left one."""
-    found = run.files.filter(name__iexact="readme.md", bytes__lte=said.MAX_NOTES)
+    found = run.files.filter(name__iexact="readme.md", bytes__lte=remarks.MAX_NOTES)
     return found.order_by("name").first()
 
 
@@ -142,7 +142,7 @@ def text_of(file: RunFile) -> str:
     """Empty where the storage has lost it."""
     try:
         with default_storage.open(file.stored, "rb") as content:
-            return bytes(content.read(said.MAX_NOTES)).decode("utf-8", "replace")
+            return bytes(content.read(remarks.MAX_NOTES)).decode("utf-8", "replace")
     except OSError:
         return ""
 

@@ -20,6 +20,7 @@ from django.utils.translation import ngettext_lazy
 from llmhub.accounts.models import Membership, Role, User
 from llmhub.jobs import outbox
 from llmhub.jobs.live import project_topic, publish
+from llmhub.lib import remarks
 from llmhub.runs import said, services
 from llmhub.runs.models import Run, RunInput, Worker
 from llmhub.runs.states import TERMINAL
@@ -84,7 +85,7 @@ def tag(user: User, runs: QuerySet[Run], text: str) -> Outcome:
     def judge(run: Run) -> Left | None:
         if word in run.tags:
             return Left.SAME
-        return Left.FULL if len(run.tags) >= said.MAX_TAGS else None
+        return Left.FULL if len(run.tags) >= remarks.MAX_TAGS else None
 
     added = Func(F("tags"), Value(word), function="array_append")
     return change(user, runs, judge, tags=added)

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-# PostgreSQL's text and JSON refuse NUL, UTF-8 refuses surrogates without their other half.
-UNFIT = re.compile("[\x00\ud800-\udfff]")
-UNFIT_IN_NAMES = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+from llmhub.lib.remarks import MAX_NOTES, MAX_TAG, MAX_TAGS, UNFIT, UNFIT_IN_NAMES, as_tag
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-MAX_TAGS = 20
-MAX_TAG = 40
-MAX_NOTES = 50_000
 MAX_NAME = 120
 # What a float can hold: more digits are no measured value.
 MAX_BITS = 1023
@@ -86,12 +80,15 @@ def word(value: float) -> str:
 
 
 def tags(given: Iterable[str]) -> list[str]:
-    """In their order, each once. A comma stands between them where people type them."""
-    found = list(dict.fromkeys(re.sub(" +", " ", tag.strip()) for tag in given))
-    for tag in found:
-        if not tag or len(tag) > MAX_TAG or "," in tag or UNFIT_IN_NAMES.search(tag):
+    """In their order, each once."""
+    found: list[str] = []
+    for text in given:
+        tag = as_tag(text)
+        if tag is None:
             reason = _("A tag has from 1 to %(limit)s visible characters, and no comma among them.")
             raise Refused({"tags": [reason % {"limit": MAX_TAG}]})
+        found.append(tag)
+    found = list(dict.fromkeys(found))
     if len(found) > MAX_TAGS:
         raise Refused({"tags": [_("At most %(limit)s tags.") % {"limit": MAX_TAGS}]})
     return found

@@ -4,6 +4,9 @@ import { stacked } from "./lib/stacked.js";
 
 const WIDTH = 960;
 const HEIGHT = 540;
+// A picture is wider than a plot: the hub is asked for more, and has so many times to answer.
+const TRIES = 40;
+const TRY_MS = 250;
 
 export class Exports {
   constructor(page) {
@@ -55,9 +58,18 @@ export class Exports {
     else save(await painted(svg), `${name}.png`);
   }
 
+  async #contentOf(chart) {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      const content = this.page.contentOf(chart, WIDTH, true);
+      if (content) return content;
+      await new Promise((resolve) => setTimeout(resolve, TRY_MS));
+    }
+    return null;
+  }
+
   // Each curve by itself, with its name: a picture has no page around it.
   async #svg(chart) {
-    const content = this.page.contentOf(chart, WIDTH, true);
+    const content = await this.#contentOf(chart);
     const card = this.page.grid.card(chart.key);
     if (!content || !card) return null;
     const { traces, layout } = card.plot.picture(content);

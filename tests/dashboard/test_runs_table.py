@@ -261,6 +261,9 @@ def test_htmx_gets_the_rows_alone_and_a_clean_address(client, atlas):
     )
     assert "<html" not in response.content.decode()
     assert response.headers["HX-Push-Url"] == "/runs/?filter=run"
+    # Going back in the history must not find it under the page's address.
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "HX-Request" in client.get(reverse("runs")).headers["Vary"]
 
 
 def test_a_list_that_refreshes_itself_leaves_the_address_alone(client, atlas):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, StorageState
 
 from tests.e2e import browser as browsers
 from tests.e2e.hub import RunningHub, running_hub
@@ -31,13 +31,22 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="package")
+def signed_in(hub: RunningHub, chromium: Browser) -> StorageState:
+    """The first administrator's cookies: a link for each test would take seconds each time."""
+    context = chromium.new_context()
+    browsers.sign_in(context.new_page(), hub.sign_in_link())
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
-def page(hub: RunningHub, chromium: Browser) -> Iterator[Page]:
+def page(hub: RunningHub, chromium: Browser, signed_in: StorageState) -> Iterator[Page]:
     """The first administrator's browser. At the end it must not have complained of anything."""
-    context = chromium.new_context(**browsers.WIDE)
+    context = chromium.new_context(**browsers.WIDE, storage_state=signed_in)
     complaints = browsers.Complaints(context)
     page = context.new_page()
-    browsers.sign_in(page, hub.sign_in_link())
     page.goto(hub.url)
     yield page
     context.close()

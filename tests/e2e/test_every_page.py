@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 from tests.e2e import browser as browsers
 from tests.e2e.hub import RunningHub
@@ -88,16 +87,6 @@ BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 
 
 @pytest.fixture(scope="module")
-def state(hub: RunningHub, chromium: Browser) -> Iterator[str]:
-    """The cookies of a signed-in browser, so that each test need not sign in."""
-    context = chromium.new_context()
-    page = context.new_page()
-    browsers.sign_in(page, hub.sign_in_link())
-    yield context.storage_state()
-    context.close()
-
-
-@pytest.fixture(scope="module")
 def made(hub: RunningHub) -> dict[str, str]:
     """What the paths name, by its name there."""
     said = hub.manage("shell", "--no-imports", "-c", MAKE)
@@ -106,9 +95,9 @@ def made(hub: RunningHub) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_no_page_is_wider_than_a_telephone(
-    hub: RunningHub, chromium: Browser, state: str, made: dict[str, str], path: str
+    hub: RunningHub, chromium: Browser, signed_in: StorageState, made: dict[str, str], path: str
 ) -> None:
-    context = chromium.new_context(**browsers.NARROW, storage_state=state)
+    context = chromium.new_context(**browsers.NARROW, storage_state=signed_in)
     complaints = browsers.Complaints(context)
     page = context.new_page()
     page.goto(hub.url + path.format(**made))
@@ -150,9 +139,9 @@ def test_the_samples_that_were_chosen_stay_in_the_address(
 
 
 def test_a_telephone_reaches_every_page_by_the_menu(
-    hub: RunningHub, chromium: Browser, state: str
+    hub: RunningHub, chromium: Browser, signed_in: StorageState
 ) -> None:
-    context = chromium.new_context(**browsers.NARROW, storage_state=state)
+    context = chromium.new_context(**browsers.NARROW, storage_state=signed_in)
     page = context.new_page()
     page.goto(hub.url)
     navigation = page.get_by_role("navigation", name="Main")
@@ -179,9 +168,9 @@ def test_the_keyboard_skips_to_the_content_and_opens_menus(page: Page, hub: Runn
 
 
 def test_the_theme_follows_the_system_until_a_person_chooses(
-    hub: RunningHub, chromium: Browser, state: str
+    hub: RunningHub, chromium: Browser, signed_in: StorageState
 ) -> None:
-    context = chromium.new_context(color_scheme="dark", storage_state=state)
+    context = chromium.new_context(color_scheme="dark", storage_state=signed_in)
     page = context.new_page()
     page.goto(hub.url)
     dark = page.evaluate(BACKGROUND)

@@ -17,6 +17,12 @@ test("a curve that is over, or not begun, is not told", () => {
   assert.deepEqual(readout(lines, 12, 5).rows.map(({ id }) => id), [3, 1]);
 });
 
+test("in a gap, and where a difference has no value, nothing is told", () => {
+  const lines = [line(1, [0, 10, 400, 410], [1, 1, NaN, NaN]), line(2, [0, 400], [2, 2])];
+  assert.deepEqual(readout(lines, 300, 5).rows.map(({ id }) => id), [2]);
+  assert.deepEqual(readout(lines, 405, 5).rows.map(({ id }) => id), [2]);
+});
+
 test("of many curves the highest are told, and how many more there are", () => {
   const lines = Array.from({ length: 25 }, (_, at) => line(at, [1], [at]));
   const { rows, more } = readout(lines, 1);

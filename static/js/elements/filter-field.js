@@ -24,11 +24,20 @@ class FilterField extends HTMLElement {
     // Before the field loses the focus, which would close the list.
     this.list.addEventListener("pointerdown", this.press);
     document.addEventListener("click", this.replace);
+    addEventListener("popstate", this.followAddress);
+    this.followAddress();
   }
 
   disconnectedCallback() {
     document.removeEventListener("click", this.replace);
+    removeEventListener("popstate", this.followAddress);
   }
+
+  // A page that comes back from the history has its list, and not what was typed.
+  followAddress = () => {
+    this.input.value = new URLSearchParams(location.search).get("filter") ?? "";
+    this.close();
+  };
 
   async load() {
     if (this.names) return;

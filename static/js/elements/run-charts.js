@@ -12,7 +12,8 @@ import { Marks } from "../marks.js";
 class RunCharts extends HTMLElement {
   connectedCallback() {
     this.runId = Number(this.dataset.runId);
-    this.figures = {};
+    // By the names of metrics, which may be those of an object's own parts.
+    this.figures = Object.create(null);
     this.waiting = this.querySelector("[data-waiting]");
     this.connection = this.querySelector(".connection");
     this.marks = new Marks(this, [this.runId], () => this.page?.draw());

@@ -109,7 +109,7 @@ export function grouped(charts) {
 
 // {title, unit, help} of a chart or a metric: as the hub knows it, or by its name.
 export function described(titles, key) {
-  if (titles[key]) return titles[key];
+  if (Object.hasOwn(titles, key)) return titles[key];
   if (!isShare(key)) return { title: key, unit: "", help: "" };
   const source = key.slice(SHARES.length + 1);
   return { ...titles[SHARES], title: format(gettext("Share of {source}"), { source }) };

@@ -9,11 +9,18 @@ export function readout(lines, x, reach = Infinity) {
   const rows = [];
   for (const line of lines) {
     const at = nearest(line, x);
-    if (at < 0 || x - line.x[line.x.length - 1] > reach || line.x[0] - x > reach) continue;
+    if (at < 0 || isFar(line, x, at, reach)) continue;
     rows.push({ id: line.id, run: line.run, name: line.name, colour: line.colour, dash: line.dash, x: line.x[at], y: line.y[at] });
   }
   rows.sort((a, b) => b.y - a.y);
   return { rows: rows.slice(0, MOST_SAID), more: Math.max(0, rows.length - MOST_SAID) };
+}
+
+// Whether x lies beyond the ends of a line, or in a gap: lines between points are meant.
+function isFar({ x, y }, wanted, at, reach) {
+  if (Math.abs(x[at] - wanted) <= reach) return false;
+  const beside = wanted > x[at] ? at + 1 : at - 1;
+  return !Number.isFinite(y[beside] ?? NaN);
 }
 
 // The next place to the right (direction 1) or left (-1) of x that any line has a point at.
