@@ -16,8 +16,8 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from llmhub.jobs.live import project_topic, publish
+from llmhub.lib import remarks
 from llmhub.registry.models import Model, ModelVersion, Promotion, Stage
-from llmhub.runs import said
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def checked(version: ModelVersion, stage: Stage, reason: str) -> str:
         errors["reason"] = [_("Say why: whoever looks at it in a year will want to know.")]
     elif len(reason) > MAX_REASON:
         errors["reason"] = [_("At most %(limit)s characters.") % {"limit": MAX_REASON}]
-    elif said.UNFIT.search(reason):
+    elif remarks.UNFIT.search(reason):
         errors["reason"] = [_("This text holds characters that cannot be stored.")]
     if errors:
         raise Refused(errors)
