@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import django
+from django.conf import settings
 
 from ops import servers
 from ops.postgres import Postgres
@@ -38,6 +39,9 @@ def enter_session() -> None:
         os.environ["HUB_DATA"] = str(own)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "llmhub.settings")
     django.setup()
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        # Workers have databases of their own, and share this: else run 1 of one is run 1 of all.
+        settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = worker
 
 
 def _start_servers() -> None:

@@ -36,7 +36,7 @@ def _send(topic: str, message: dict[str, Any]) -> None:
         return
     # Written once, however many pages there are.
     text = json.dumps({**message, "topic": topic}, separators=(",", ":"), allow_nan=False)
-    event = {"type": "live.message", "kind": message["type"], "text": text}
+    event = {"type": "live.message", "topic": topic, "kind": message["type"], "text": text}
     try:
         async_to_sync(_group_send)(layer, topic, event)
     except Exception:

@@ -62,7 +62,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def live_message(self, event: dict[str, Any]) -> None:
         """From `jobs.live.publish`, by way of Redis."""
-        await self._put(event["kind"], event["text"])
+        # One that was on its way when the page left is not for it any more.
+        if event["topic"] in self.topics:
+            await self._put(event["kind"], event["text"])
 
     async def _watch(self, named: set[str]) -> None:
         allowed = await self._allowed(named)
