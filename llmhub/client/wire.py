@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import msgspec
 
 from llmhub.client.records import Part
 from llmhub.client.rows import WORD
+from llmhub.lib.json_floats import word
 
 MSGPACK, JSON = "application/msgpack", "application/json"
 
@@ -66,14 +66,9 @@ def json_body(number: int, batch: Columns) -> bytes:
 
 def _values(rows: int, column: bytes) -> list[Any]:
     values = array("d", column[-rows * WORD :])
-    worded = [value if math.isfinite(value) else _word(value) for value in values]
+    worded = [word(value) for value in values]
     if len(column) == rows * WORD:
         return worded
     present = int.from_bytes(column[: -rows * WORD], "big")
     width = len(column[: -rows * WORD]) * 8
     return [value if present >> (width - 1 - row) & 1 else None for row, value in enumerate(worded)]
-
-
-def _word(value: float) -> str:
-    """JSON has none for these."""
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from llmhub.accounts.models import Project, Role, User
 from llmhub.accounts.requests import HubRequest
 from llmhub.lib import metric_names
+from llmhub.lib.json_floats import word
 from llmhub.metrics.models import Series
-from llmhub.metrics.wire import word
 from llmhub.recipes import fields, specs
 from llmhub.recipes.forms import GROUPS
 from llmhub.runs.models import Run

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, NotRequired, TypedDict
 
 from llmhub.jobs import live
+from llmhub.lib.json_floats import word
 from llmhub.metrics import wire
 from llmhub.metrics.codec import Points
 from llmhub.metrics.models import Series, Stream
@@ -58,6 +59,6 @@ def publish(run: Run, stream: Stream, points: Points, rows: Mapping[str, Series]
             "type": "summary",
             "run": run.pk,
             "step": max(row.last_step or 0 for row in rows.values()),
-            "last": {name: wire.word(value) for name, value in last.items()},
+            "last": {name: word(value) for name, value in last.items()},
         }
         live.publish(live.project_topic(run.project_id), dict(summary))

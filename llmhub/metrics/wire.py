@@ -6,7 +6,6 @@ not have the metric.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, TypedDict
 
@@ -21,6 +20,7 @@ from llmhub.lib.batches import (
     MAX_TIME,
     MAX_VALUES,
 )
+from llmhub.lib.json_floats import word
 from llmhub.metrics.codec import Bools, Column, Floats, Ints, Points
 
 Value = float | None | Literal["NaN", "Infinity", "-Infinity"]
@@ -125,12 +125,3 @@ def _values(present: Bools, values: Floats) -> list[Value]:
     for row in np.flatnonzero(~present):
         found[row] = None
     return found
-
-
-def word(value: float) -> Value:
-    """A number as JSON can say it."""
-    if math.isfinite(value):
-        return float(value)
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"

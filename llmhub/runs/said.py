@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from llmhub.lib.json_floats import word
 from llmhub.lib.remarks import MAX_NOTES, MAX_TAG, MAX_TAGS, UNFIT, UNFIT_IN_NAMES, as_tag
 
 MAX_BYTES = 256 * 1024
@@ -67,16 +67,7 @@ def without_infinities(value: Any) -> Any:
         return {key: without_infinities(member) for key, member in value.items()}
     if isinstance(value, list):
         return [without_infinities(member) for member in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return word(value)
-    return value
-
-
-def word(value: float) -> str:
-    """As JavaScript writes it, and points on the wire do."""
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
+    return word(value) if isinstance(value, float) else value
 
 
 def tags(given: Iterable[str]) -> list[str]:

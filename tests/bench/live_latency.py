@@ -76,6 +76,18 @@ asyncio.run(all_of_them())
 # A frame is on the screen when the task after its animation callbacks runs.
 RECORDER = """
 window.drawn = [];
+window.heard = [];
+const Plain = window.WebSocket;
+window.WebSocket = class extends Plain {
+  constructor(...address) {
+    super(...address);
+    this.addEventListener("message", ({ data }) => {
+      const { columns } = JSON.parse(data);
+      const at = performance.timeOrigin + performance.now();
+      if (columns) window.heard.push({ step: columns.steps.at(-1), at });
+    });
+  }
+};
 document.addEventListener("points-drawn", ({ detail }) => requestAnimationFrame(() => setTimeout(
   () => window.drawn.push({ step: detail.lastStep, at: performance.timeOrigin + performance.now() })
 )));
@@ -191,8 +203,12 @@ def measure(scene: Scene, port: int, rows: int, hz: float) -> list[float]:
         open_run(page, scene, port)
         logged = train(scene, port, rows, hz)
         page.wait_for_function("last => window.drawn.at(-1)?.step >= last", arg=logged[-1].step)
-        drawn = [Mark(**mark) for mark in page.evaluate("window.drawn")]
+        drawn, heard = (
+            [Mark(**mark) for mark in page.evaluate(f"window.{name}")]
+            for name in ("drawn", "heard")
+        )
         browser.close()
+    print(f"heard by the page: median {statistics.median(latencies(logged, heard)):.0f} ms")
     return latencies(logged, drawn)
 
 

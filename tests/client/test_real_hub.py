@@ -1,35 +1,23 @@
 """A script's run against the hub itself: what it told is what the hub holds."""
 
-import threading
-
 import pytest
-import uvicorn
 
 from llmhub import client
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Scope
-from llmhub.asgi import application
 from llmhub.client import cli
 from llmhub.metrics import query
 from llmhub.runs.models import Run
 from tests.factories import join, make_project, make_user
-from tests.waiting import until
+from tests.serving import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def hub():
-    server = uvicorn.Server(uvicorn.Config(application, port=0, lifespan="off", log_level="error"))
-    sock = server.config.bind_socket()
-    sock.listen()
-    thread = threading.Thread(target=server.run, args=([sock],))
-    thread.start()
-    until(lambda: server.started)
-    yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    sock.close()
+    with serving() as address:
+        yield f"http://{address}"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import { describeAxis } from "../../static/js/lib/axes.js";
 import {
   chartsOfComparison, chartsOfRun, described, grouped, matching, oddCount,
 } from "../../static/js/lib/charts.js";
-import { worst } from "../../static/js/lib/connection.js";
 import { secondsLeft } from "../../static/js/lib/eta.js";
 
 const keys = (charts) => charts.map(({ key }) => key);
@@ -97,10 +96,4 @@ test("without two steps nothing is said of the time left", () => {
   assert.equal(secondsLeft([], [], 10), null);
   assert.equal(secondsLeft([1], [5], 10), null);
   assert.equal(secondsLeft([1, 1], [5, 5], 10), null);
-});
-
-test("several connections are as good as the worst of them", () => {
-  assert.equal(worst(["live", "offline", "live"]), "offline");
-  assert.equal(worst(["live", "live"]), "live");
-  assert.equal(worst([]), "connecting");
 });

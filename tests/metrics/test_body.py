@@ -12,20 +12,9 @@ from django.urls import reverse
 from llmhub.lib.batches import MAX_BYTES, MAX_NAMES_OF_RUN, MAX_ROWS
 from llmhub.metrics import query, rate
 from llmhub.metrics.models import Batch, Series, Stream
-from tests.factories import make_attempt, make_project, make_run
 
 pytestmark = pytest.mark.django_db
 NAN = float("nan")
-
-
-@pytest.fixture
-def run():
-    return make_run(make_project())
-
-
-@pytest.fixture
-def secret(run):
-    return make_attempt(run)[1]
 
 
 @pytest.fixture

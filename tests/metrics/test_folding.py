@@ -10,19 +10,8 @@ from django.utils import timezone
 from llmhub.jobs.models import Dispatch
 from llmhub.metrics import blocks, fold, ingest, query
 from llmhub.metrics.models import Batch, Block, Folded, Stream
-from tests.factories import make_attempt, make_project, make_run
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def run():
-    return make_run(make_project())
-
-
-@pytest.fixture
-def attempt(run):
-    return make_attempt(run)[0]
 
 
 def add(attempt, number, first, rows=1):

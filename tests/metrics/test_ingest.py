@@ -13,19 +13,9 @@ from llmhub.lib.batches import MAX_ROWS
 from llmhub.metrics import ingest, query
 from llmhub.metrics.models import Batch, Series, Stream
 from llmhub.metrics.wire import BadPoints
-from tests.factories import make_attempt, make_project, make_run
+from tests.factories import make_attempt, make_run
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def run():
-    return make_run(make_project())
-
-
-@pytest.fixture
-def attempt(run):
-    return make_attempt(run)[0]
 
 
 def append(attempt, number, first, losses, **series):

@@ -12,22 +12,12 @@ from llmhub.jobs import live
 from llmhub.metrics import consumers, ingest, logs, outgoing
 from llmhub.metrics.consumers import LiveConsumer
 from llmhub.runs.live import run_topic
-from tests.factories import join, make_attempt, make_project, make_run, make_user
+from tests.factories import join, make_attempt, make_user
 from tests.sockets import Socket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PROBE = "probe." + "a" * 64
-
-
-@pytest.fixture
-def project():
-    return make_project()
-
-
-@pytest.fixture
-def run(project):
-    return make_run(project)
 
 
 @pytest.fixture

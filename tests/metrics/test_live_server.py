@@ -6,42 +6,26 @@ from contextlib import ExitStack, suppress
 from secrets import token_hex
 
 import pytest
-import uvicorn
 from django.conf import settings
 from django.test import Client as Browser
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from llmhub.asgi import application
 from llmhub.client import Client
 from llmhub.jobs.live import publish
 from llmhub.metrics import query
 from llmhub.runs.live import run_topic
-from tests.factories import join, make_attempt, make_project, make_run, make_user
-from tests.waiting import until
+from tests.factories import join, make_attempt, make_user
+from tests.serving import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def hub():
-    """The address of the whole application under uvicorn, on this test's database."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, lifespan="off", log_level="error"))
-    sock = server.config.bind_socket()
-    sock.listen()  # who connects before the thread is there waits
-    thread = threading.Thread(target=server.run, args=([sock],))
-    thread.start()
-    until(lambda: server.started)
-    yield f"127.0.0.1:{sock.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    sock.close()
-
-
-@pytest.fixture
-def run():
-    return make_run(make_project())
+    with serving() as address:
+        yield address
 
 
 @pytest.fixture

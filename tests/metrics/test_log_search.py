@@ -11,19 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmhub.metrics import log_search, logs
-from tests.factories import join, make_attempt, make_project, make_run, make_user
+from tests.factories import join, make_attempt, make_project, make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def run():
-    return make_run(make_project())
-
-
-@pytest.fixture
-def attempt(run):
-    return make_attempt(run)[0]
 
 
 def write(attempt, *pieces):

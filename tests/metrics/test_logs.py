@@ -7,19 +7,9 @@ from django.urls import reverse
 
 from llmhub.metrics import logs
 from llmhub.metrics.models import LogChunk
-from tests.factories import join, make_attempt, make_project, make_run, make_user
+from tests.factories import join, make_attempt, make_run, make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def run():
-    return make_run(make_project())
-
-
-@pytest.fixture
-def attempt(run):
-    return make_attempt(run)[0]
 
 
 def stored(attempt):

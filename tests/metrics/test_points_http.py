@@ -5,34 +5,12 @@ import json
 import pytest
 from django.urls import reverse
 
-from llmhub.accounts.models import Role
 from llmhub.lib.batches import MAX_JSON_BYTES
 from llmhub.metrics import thin
 from llmhub.metrics.models import Batch
-from tests.factories import join, make_attempt, make_project, make_run, make_user
+from tests.factories import make_run, make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project():
-    return make_project()
-
-
-@pytest.fixture
-def run(project):
-    return make_run(project)
-
-
-@pytest.fixture
-def secret(run):
-    return make_attempt(run)[1]
-
-
-@pytest.fixture
-def viewer(client, project):
-    client.force_login(join(make_user(), project, Role.VIEWER).user)
-    return client
 
 
 BODY = {"batch": 1, "steps": [1], "times": [1000.0], "series": {"train/loss": [3.5]}}

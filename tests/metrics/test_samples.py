@@ -9,22 +9,12 @@ from django.urls import reverse
 from llmhub.metrics import samples
 from llmhub.metrics.models import Sample
 from llmhub.runs.states import Outcome, State
-from tests.factories import SMOKE_SPEC, join, make_attempt, make_project, make_run, make_user
+from tests.factories import SMOKE_SPEC, join, make_attempt, make_run, make_user
 from tests.runs.alignment import SPECS
 
 pytestmark = pytest.mark.django_db
 
 XSS = "<script>alert('sample')</script>"
-
-
-@pytest.fixture
-def run():
-    return make_run(make_project())
-
-
-@pytest.fixture
-def attempt(run):
-    return make_attempt(run)[0]
 
 
 @pytest.fixture

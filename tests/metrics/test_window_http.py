@@ -5,32 +5,11 @@ import numpy as np
 import pytest
 
 from llmhub.accounts import tokens
-from llmhub.accounts.models import Role, Scope
+from llmhub.accounts.models import Scope
 from llmhub.metrics import fold, ingest
 from tests.factories import join, make_attempt, make_project, make_run, make_user
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project():
-    return make_project()
-
-
-@pytest.fixture
-def run(project):
-    return make_run(project)
-
-
-@pytest.fixture
-def attempt(run):
-    return make_attempt(run)[0]
-
-
-@pytest.fixture
-def viewer(client, project):
-    client.force_login(join(make_user(), project, Role.VIEWER).user)
-    return client
 
 
 def add(attempt, number, first, **series):

@@ -80,9 +80,12 @@ class Names:
         """Where the value stands that `config.…` or `summary.…` names; raises FilterError."""
         tree, _dot, wanted = name.text.partition(".")
         tree = tree.lower()
-        known = {dotted: path for dotted, path in self.values.items() if path[0] == tree}
-        if found := known.get(f"{tree}.{wanted}"):
+        # What recipes have costs no query.
+        if found := spec_names().get(f"{tree}.{wanted}"):
             return found
+        known = {dotted: path for dotted, path in self.values.items() if path[0] == tree}
+        if own := known.get(f"{tree}.{wanted}"):
+            return own
         short = sorted(dotted for dotted in known if dotted.endswith(f".{wanted}"))
         if len(short) == 1:
             return known[short[0]]

@@ -21,10 +21,6 @@ class Span:
     end: int = field(default=0, compare=False)
 
 
-def as_word(text: str) -> str:
-    return text if bare(text) and text.lower() not in KEYWORDS else quoted(text)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Name(Span):
     """A field of the run, or `config.` and the name of a value."""

@@ -1,10 +1,5 @@
-// What is said of the connections behind a page's charts.
+// What is said of the connection behind a page's charts.
 import { gettext } from "./i18n.js";
-
-const FROM_BAD_TO_GOOD = ["offline", "connecting", "refused", "live"];
-
-export const worst = (states) =>
-  FROM_BAD_TO_GOOD.find((state) => states.includes(state)) ?? "connecting";
 
 export const connectionText = (state) =>
   ({
