@@ -255,18 +255,18 @@ URLS: dict[str, Rule] = {
         "dataset version", GET=READ, POST=DATASETS
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
-    "api/v1/evaluation-tasks": api(GET=READ, POST=LAUNCH),
-    "api/v1/evaluation-reviews": api(GET=READ, POST=LAUNCH),
-    "api/v1/evaluation-reviews/<int:review_id>/close": api("review", POST=LAUNCH),
-    "api/v1/evaluations": api(GET=READ, POST=LAUNCH),
+    "api/v1/evaluation-tasks": api(GET=READ, POST=MODELS),
+    "api/v1/evaluation-reviews": api(GET=READ, POST=MODELS),
+    "api/v1/evaluation-reviews/<int:review_id>/close": api("review", POST=MODELS),
+    "api/v1/evaluations": api(GET=READ, POST=MODELS),
     "api/v1/evaluations/compare": api("evaluations", GET=READ),
     "api/v1/evaluations/<int:evaluation_id>": api("evaluation", GET=READ),
     "api/v1/evaluations/<int:evaluation_id>/items": api("evaluation", GET=READ),
     "api/v1/models/<slug:slug>/<int:number>/exports": Rule(
-        Door.API, {"GET": READ, "POST": LAUNCH}, "model slug version", {"form": "bf16"}
+        Door.API, {"GET": READ, "POST": MODELS}, "model slug version", {"form": "bf16"}
     ),
     "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>": api(
-        "slug export", GET=READ, DELETE=LAUNCH
+        "slug export", GET=READ, DELETE=MODELS
     ),
     "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>/download": api(
         "slug export", GET=READ
@@ -294,10 +294,10 @@ URLS: dict[str, Rule] = {
         Door.API, {"POST": PROMOTE}, "model slug version", {"stage": "production", "reason": "x"}
     ),
     "api/v1/models/<slug:slug>/<int:number>/completions": Rule(
-        Door.API, {"POST": LAUNCH}, "model slug version", {"prompt": "a", "wait_seconds": 0}
+        Door.API, {"POST": MODELS}, "model slug version", {"prompt": "a", "wait_seconds": 0}
     ),
     "api/v1/answers/<int:answer_id>": api("answer", GET=READ),
-    "api/v1/answers/<int:answer_id>/stop": api("answer", POST=LAUNCH),
+    "api/v1/answers/<int:answer_id>/stop": api("answer", POST=MODELS),
 }
 
 # Route -> the topics that a person of project Atlas may watch there, by object.

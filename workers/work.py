@@ -20,6 +20,12 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rundir import write_json
 from workers.data.progress import Progress
 
+# EFBIG: a file that a quota or a limit of the process ends.
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+# Libraries that write and count say in words what the system has told them.
+FULL_WORDS = ("No space left", "os error 28", "Disk quota")
+MEMORY_WORDS = ("can't allocate memory", "out of memory", "Cannot allocate memory")
+
 Work = Callable[[dict[str, Any], Progress], dict[str, Any]]
 
 
@@ -31,19 +37,28 @@ def run(choose: Callable[[dict[str, Any]], Work]) -> None:
 
 def do(folder: Path, choose: Callable[[dict[str, Any]], Work]) -> None:
     values = json.loads((folder / "job.json").read_text())
-    limit_memory(values["memory_bytes"])
+    if "memory_bytes" in values:
+        limit_memory(values["memory_bytes"])
     try:
         result = choose(values)(values, Progress(folder / "progress.json"))
-    except Problem as problem:
-        write_json(folder / "result.json", {"problem": problem.as_json()})
-    except MemoryError:
-        write_json(folder / "result.json", {"problem": Problem("out_of_memory").as_json()})
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        write_json(folder / "result.json", {"problem": Problem("disk_full").as_json()})
-    else:
         write_json(folder / "result.json", {"result": result | {"peak_bytes": peak_bytes()}})
+    except Exception as error:
+        problem = problem_of(error)
+        if problem is None:
+            raise
+        write_json(folder / "result.json", {"problem": problem.as_json()})
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """What a person can do something about; anything else goes on as it is, to the log."""
+    if isinstance(error, Problem):
+        return error
+    words = str(error)
+    if getattr(error, "errno", None) in FULL or any(part in words for part in FULL_WORDS):
+        return Problem("disk_full")
+    if isinstance(error, MemoryError) or any(part in words for part in MEMORY_WORDS):
+        return Problem("out_of_memory")
+    return None
 
 
 def limit_memory(limit: int) -> None:

@@ -149,7 +149,7 @@ class Scope(models.TextChoices):
     READ = "read", _("Read recipes, runs and metrics")
     LAUNCH = "runs:launch", _("Launch and stop runs")
     DATASETS = "datasets:write", _("Add and measure datasets")
-    MODELS = "models:write", _("Register, evaluate and export models")
+    MODELS = "models:write", _("Register, evaluate, try and export models")
     PROMOTE = "models:promote", _("Promote versions of models")
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, P, QueryEx, Router, Schema, Status
 from ninja.errors import HttpError
 
-from llmhub.api.auth import LAUNCH, READ
+from llmhub.api.auth import MODELS, READ
 from llmhub.api.datasets import project_of
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.problems import explain
@@ -152,7 +152,7 @@ def list_tasks(request: HttpRequest) -> list[TaskOut]:
     return [TaskOut.of(task) for task in rows.select_related("dataset_version__dataset")]
 
 
-@router.post("/evaluation-tasks", response={201: TaskOut, 422: Refusal}, auth=LAUNCH)
+@router.post("/evaluation-tasks", response={201: TaskOut, 422: Refusal}, auth=MODELS)
 def register_task(request: HttpRequest, body: TaskIn) -> Status[TaskOut]:
     """The same rows and rule under the same name are registered once."""
     values = body.dict()
@@ -176,7 +176,7 @@ def list_evaluations(
     return [EvaluationOut.of(each) for each in rows[:limit]]
 
 
-@router.post("/evaluations", response={202: EvaluationOut, 422: Refusal}, auth=LAUNCH)
+@router.post("/evaluations", response={202: EvaluationOut, 422: Refusal}, auth=MODELS)
 def start_evaluation(request: HttpRequest, body: EvaluateIn) -> Status[EvaluationOut]:
     """Ask `GET /evaluations/{id}` until its state is succeeded or failed."""
     project = project_of(request)

@@ -11,7 +11,7 @@ from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
 
 from llmhub.accounts.models import ApiToken
-from llmhub.api.auth import LAUNCH, READ
+from llmhub.api.auth import MODELS, READ
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.models import DatasetVersion
 from llmhub.datasets.problems import explain
@@ -113,7 +113,7 @@ def list_exports(request: HttpRequest, slug: str, number: int) -> list[ExportOut
     return [ExportOut.of(export) for export in version.exports.select_related("job")]
 
 
-@router.post(VERSION, response={202: ExportOut, 422: Refusal}, auth=LAUNCH)
+@router.post(VERSION, response={202: ExportOut, 422: Refusal}, auth=MODELS)
 def start_export(request: HttpRequest, slug: str, number: int, body: ExportIn) -> Status[ExportOut]:
     """Ask `GET` for it until its state is succeeded or failed. A form is made once."""
     version = version_of(request, slug, number)
@@ -130,7 +130,7 @@ def get_export(request: HttpRequest, slug: str, number: int, export_id: int) -> 
     return ExportOut.of(export_of(request, slug, number, export_id))
 
 
-@router.delete(EXPORT, response={204: None}, auth=LAUNCH)
+@router.delete(EXPORT, response={204: None}, auth=MODELS)
 def delete_export(request: HttpRequest, slug: str, number: int, export_id: int) -> Status[None]:
     exporting.remove(export_of(request, slug, number, export_id))
     return Status(204, None)

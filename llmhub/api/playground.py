@@ -11,7 +11,7 @@ from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
 
 from llmhub.accounts.models import ApiToken
-from llmhub.api.auth import LAUNCH, READ
+from llmhub.api.auth import MODELS, READ
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.problems import explain
 from llmhub.lib.texts import is_storable
@@ -103,7 +103,7 @@ def answer_of(request: HttpRequest, answer_id: int) -> Answer:
 @router.post(
     "/models/{slug:slug}/{int:number}/completions",
     response={200: AnswerOut, 202: AnswerOut, 422: Refusal},
-    auth=LAUNCH,
+    auth=MODELS,
 )
 def complete(request: HttpRequest, slug: str, number: int, body: CompletionIn) -> Status[AnswerOut]:
     """200 with the answer; 202 where it took longer than `wait_seconds`."""
@@ -149,7 +149,7 @@ def get_answer(request: HttpRequest, answer_id: int) -> AnswerOut:
     return AnswerOut.of(answer_of(request, answer_id))
 
 
-@router.post("/answers/{int:answer_id}/stop", response=AnswerOut, auth=LAUNCH)
+@router.post("/answers/{int:answer_id}/stop", response=AnswerOut, auth=MODELS)
 def stop_answer(request: HttpRequest, answer_id: int) -> AnswerOut:
     answer = answer_of(request, answer_id)
     serving.cancel({answer.pk})

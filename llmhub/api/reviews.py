@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
 
-from llmhub.api.auth import LAUNCH, READ
+from llmhub.api.auth import MODELS, READ
 from llmhub.api.datasets import project_of
 from llmhub.api.evaluations import NotRegistered, in_range
 from llmhub.api.schemas import Refusal
@@ -68,7 +68,7 @@ def list_reviews(request: HttpRequest) -> list[ReviewOut]:
     return [ReviewOut.of(review) for review in all_of(request)[:50]]
 
 
-@router.post("/evaluation-reviews", response={201: ReviewOut, 422: Refusal}, auth=LAUNCH)
+@router.post("/evaluation-reviews", response={201: ReviewOut, 422: Refusal}, auth=MODELS)
 def open_review(request: HttpRequest, body: ReviewIn) -> Status[ReviewOut]:
     project = project_of(request)
     rows = Evaluation.objects.filter(project=project).exclude(figures={}).defer("counts")
@@ -88,7 +88,7 @@ def open_review(request: HttpRequest, body: ReviewIn) -> Status[ReviewOut]:
     return Status(201, ReviewOut.of(all_of(request).get(pk=made.pk)))
 
 
-@router.post("/evaluation-reviews/{int:review_id}/close", response=ReviewOut, auth=LAUNCH)
+@router.post("/evaluation-reviews/{int:review_id}/close", response=ReviewOut, auth=MODELS)
 def close_review(request: HttpRequest, review_id: int) -> ReviewOut:
     """Its results become an evaluation of each version."""
     review = get_object_or_404(all_of(request), pk=review_id)

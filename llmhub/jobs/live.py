@@ -34,15 +34,18 @@ def _send(topic: str, message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
-    # Written once, however many pages there are.
-    text = json.dumps({**message, "topic": topic}, separators=(",", ":"), allow_nan=False)
-    event = {"type": "live.message", "topic": topic, "kind": message["type"], "text": text}
     try:
-        async_to_sync(_group_send)(layer, topic, event)
+        async_to_sync(_group_send)(layer, topic, event(topic, message))
     except Exception:
         # Redis only pokes: without it pages are late, and no work is lost.
         logger.warning("Could not publish to %s", topic, exc_info=True)
 
 
-async def _group_send(layer: Any, topic: str, event: dict[str, Any]) -> None:
-    await asyncio.wait_for(layer.group_send(topic, event), SEND_SECONDS)
+def event(topic: str, message: dict[str, Any]) -> dict[str, Any]:
+    """What a websocket's `live_message` gets: the text is written once, however many pages hear."""
+    text = json.dumps({**message, "topic": topic}, separators=(",", ":"), allow_nan=False)
+    return {"type": "live.message", "topic": topic, "kind": message["type"], "text": text}
+
+
+async def _group_send(layer: Any, topic: str, told: dict[str, Any]) -> None:
+    await asyncio.wait_for(layer.group_send(topic, told), SEND_SECONDS)

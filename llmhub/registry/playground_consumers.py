@@ -14,6 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import translation
 
 from llmhub.datasets.problems import explain
+from llmhub.jobs import live
 from llmhub.lib.problems import TEXTS, Problem
 from llmhub.metrics.consumers import LiveConsumer
 from llmhub.registry import playground_asking as asking
@@ -21,6 +22,8 @@ from llmhub.registry import playground_serving as serving
 from llmhub.registry import playground_topics as topics
 from llmhub.registry.models import Serving
 
+# Messages that may carry a problem, which each page reads in its language.
+WITH_PROBLEM = frozenset({"model", "end"})
 MAX_ASK_BYTES = 2 * 2**20
 MAX_ANSWER_BYTES = 16 * 2**20
 
@@ -50,19 +53,24 @@ class PlaygroundConsumer(LiveConsumer):
             await super().receive(text_data, bytes_data)
 
     async def live_message(self, event: dict[str, Any]) -> None:
-        message = event["message"]
+        # One that was on its way when the page left is not for it any more.
+        if event["topic"] not in self.topics:
+            return
+        if event["kind"] not in WITH_PROBLEM:
+            await self._put(event["kind"], event["text"])
+            return
+        message = json.loads(event["text"])
         await self._tell(self._explained(message))
         if message["type"] == "end":
             self.asked.discard(message["answer"])
-            await self._leave({message["topic"]} & self.topics)
+            await self._leave({event["topic"]})
 
     async def _watch(self, named: set[str]) -> None:
         await super()._watch(named)
         await self._tell_states()
-        for end in await database_sync_to_async(asking.ended)(
-            topics.answers_in(named & self.topics)
-        ):
-            await self.live_message({"message": end})
+        heard = topics.answers_in(named & self.topics)
+        for end in await database_sync_to_async(asking.ended)(heard):
+            await self.live_message(live.event(end["topic"], end))
 
     async def _wake(self) -> None:
         key = self.scope["session"].session_key
@@ -141,11 +149,10 @@ class ProcessConsumer(AsyncWebsocketConsumer):
             self.answers.discard(message["answer"])
 
     async def live_message(self, event: dict[str, Any]) -> None:
-        message = event["message"]
-        if message["type"] == "look":
+        if event["kind"] == "look":
             await self._look()
         else:
-            await self._say(message)
+            await self.send(text_data=event["text"])
 
     async def _look(self) -> None:
         for question in await database_sync_to_async(serving.take)(self.serving):
@@ -157,8 +164,7 @@ class ProcessConsumer(AsyncWebsocketConsumer):
         if message.get("answer") not in self.answers:
             return
         topic = serving.answer_topic(message["answer"])
-        event = {"type": "live.message", "message": {**message, "topic": topic}}
-        await self.channel_layer.group_send(topic, event)
+        await self.channel_layer.group_send(topic, live.event(topic, message))
 
     async def _say(self, message: dict[str, Any]) -> None:
         await self.send(text_data=json.dumps(message))

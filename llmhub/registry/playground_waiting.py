@@ -34,7 +34,7 @@ async def _wait(answer: Answer, seconds: float) -> None:
         while (left := give_up - time.monotonic()) > 0:
             with suppress(TimeoutError):
                 event = await asyncio.wait_for(layer.receive(channel), min(left, LOOK_SECONDS))
-                if event["message"]["type"] == "end":
+                if event["kind"] == "end":
                     return
             if await sync_to_async(_is_over)(answer.pk):
                 return

@@ -30,7 +30,7 @@ def project():
 def script(project) -> Client:
     alice = make_user("alice@example.com")
     join(alice, project, Role.MEMBER)
-    _row, secret = tokens.create(alice, project, "script", [Scope.READ, Scope.LAUNCH])
+    _row, secret = tokens.create(alice, project, "script", [Scope.READ, Scope.MODELS])
     return Client(headers={"Authorization": f"Bearer {secret}"})
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import uvicorn
 from django.conf import settings
 from django.db import connection
 from django.test import Client as Browser
@@ -17,7 +16,6 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from llmhub.accounts.models import User
-from llmhub.asgi import application
 from llmhub.registry import playground_serving
 from llmhub.registry.models import Serving
 from tests.registry.playground_models import GREEDY
@@ -25,21 +23,6 @@ from tests.waiting import until
 from workers import serving
 
 NODE = "node-1"
-
-
-@contextmanager
-def running_hub() -> Iterator[str]:
-    """The address of the whole application under uvicorn, on this test's database."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, lifespan="off", log_level="error"))
-    sock = server.config.bind_socket()
-    sock.listen()  # who connects before the thread is there waits
-    thread = threading.Thread(target=server.run, args=([sock],))
-    thread.start()
-    until(lambda: server.started)
-    yield f"127.0.0.1:{sock.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    sock.close()
 
 
 class Machine:

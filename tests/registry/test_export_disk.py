@@ -28,7 +28,7 @@ BLOCKS = {Form.BF16: -20, Form.FP32: 3, Form.GGUF_F16: 6}
 BLOCK = 4 << 10
 
 
-def wish(model: Path, text: Path, form: Form) -> dict[str, object]:
+def wish(folder: Path, model: Path, text: Path, form: Form) -> dict[str, object]:
     file = {
         "name": text.name,
         "path": str(text),
@@ -37,6 +37,7 @@ def wish(model: Path, text: Path, form: Form) -> dict[str, object]:
     }
     reading = {"format": "text", "kind": "text", "columns": {}}
     return {
+        "folder": str(folder),
         "source": str(model),
         "files": [],
         "form": form,
@@ -61,8 +62,8 @@ def test_an_export_on_a_full_disk_says_so_and_leaves_nothing(tmp_path, form):
     text = tmp_path / "lines.txt"
     text.write_text(TEXT)
     job = tmp_path / "job.json"
-    job.write_text(json.dumps(wish(model, text, form)))
     disk = tmp_path / "disk"
+    job.write_text(json.dumps(wish(disk, model, text, form)))
     disk.mkdir()
     # Open for both ends: whoever watches a job holds the other one.
     watcher = tmp_path / "watcher"

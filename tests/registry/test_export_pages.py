@@ -204,7 +204,7 @@ def test_of_several_shares_the_smallest_is_unknown_to_all(atlas):
 
 @pytest.fixture
 def script(alice, atlas):
-    _, secret = tokens.create(alice, atlas, "script", [Scope.READ, Scope.LAUNCH])
+    _, secret = tokens.create(alice, atlas, "script", [Scope.READ, Scope.MODELS])
     return Client(headers={"Authorization": f"Bearer {secret}"})
 
 

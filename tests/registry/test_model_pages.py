@@ -9,7 +9,13 @@ from llmhub.registry import promotion, registering, stage_graph
 from llmhub.registry.models import Model, ModelVersion, Promotion, Stage, VersionState
 from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.states import State
-from tests.factories import make_model_version, make_project, make_run
+from tests.factories import (
+    make_evaluation,
+    make_evaluation_task,
+    make_model_version,
+    make_project,
+    make_run,
+)
 from tests.jobs.running import run_jobs
 from tests.registry.made import make_checkpoint
 
@@ -151,7 +157,9 @@ def test_a_version_shows_its_card_lineage_and_files(as_vera, checkpoint):
 
 def test_a_version_costs_few_queries(as_bob, checkpoint, django_assert_max_num_queries):
     version = registering.register(checkpoint, None)
-    with django_assert_max_num_queries(9):
+    for _ in range(3):
+        make_evaluation(version, make_evaluation_task(version.model.project))
+    with django_assert_max_num_queries(15):
         as_bob.get(address(version))
 
 

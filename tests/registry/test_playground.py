@@ -12,7 +12,7 @@ from llmhub.lib.problems import Problem
 from llmhub.registry import playground
 from llmhub.registry import playground_serving as serving
 from llmhub.registry.models import Answer, Conversation, Mode, Serving, Side, VersionState
-from tests.factories import join, make_model_version, make_project, make_run, make_user
+from tests.factories import make_model_version, make_run
 from tests.jobs.running import run_jobs
 from tests.registry.playground_models import GREEDY
 
@@ -20,13 +20,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def project():
-    return make_project()
-
-
-@pytest.fixture
-def user(project):
-    return join(make_user(), project, Role.MEMBER).user
+def user(bob):
+    return bob
 
 
 @pytest.fixture

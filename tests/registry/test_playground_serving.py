@@ -17,8 +17,9 @@ from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
 from llmhub.registry.models import Answer, Conversation, Serving
 from tests.factories import join, make_model_version, make_project, make_run, make_user
-from tests.registry.playground_hub import Machine, open_page, running_hub
+from tests.registry.playground_hub import Machine, open_page
 from tests.registry.playground_models import GREEDY, make_model
+from tests.serving import serving
 from tests.waiting import until
 from workers.process import find
 
@@ -31,14 +32,9 @@ LONG = {"max_new_tokens": 4000}
 @pytest.fixture
 def hub(settings, tmp_path):
     settings.HUB_DATA = tmp_path
-    with running_hub() as address:
+    with serving() as address:
         settings.HUB_URL = f"http://{address}"
         yield address
-
-
-@pytest.fixture
-def project():
-    return make_project()
 
 
 @pytest.fixture
@@ -261,7 +257,7 @@ def test_only_the_process_itself_speaks_for_it(hub, version):
 
 def test_a_script_asks_and_waits(hub, project, version, machine):
     user = join(make_user(), project, Role.MEMBER).user
-    _, secret = tokens.create(user, project, "script", [Scope.LAUNCH, Scope.READ])
+    _, secret = tokens.create(user, project, "script", [Scope.MODELS, Scope.READ])
     client = Client(headers={"Authorization": f"Bearer {secret}"})
     address = f"/api/v1/models/{version.model.slug}/{version.number}/completions"
     body = {"prompt": "Once upon", "decoding": GREEDY, "wait_seconds": 0}

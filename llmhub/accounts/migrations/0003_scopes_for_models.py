@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='apitoken',
             name='scopes',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read recipes, runs and metrics'), ('runs:launch', 'Launch and stop runs'), ('datasets:write', 'Add and measure datasets'), ('models:write', 'Register, evaluate and export models'), ('models:promote', 'Promote versions of models')], max_length=20), size=None),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read recipes, runs and metrics'), ('runs:launch', 'Launch and stop runs'), ('datasets:write', 'Add and measure datasets'), ('models:write', 'Register, evaluate, try and export models'), ('models:promote', 'Promote versions of models')], max_length=20), size=None),
         ),
     ]
