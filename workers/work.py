@@ -7,9 +7,11 @@ leaves none. Standard input is a pipe from whoever watches: when it closes, nobo
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import resource
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -29,16 +31,32 @@ MEMORY_WORDS = ("can't allocate memory", "out of memory", "Cannot allocate memor
 Work = Callable[[dict[str, Any], Progress], dict[str, Any]]
 
 
-def run(choose: Callable[[dict[str, Any]], Work]) -> None:
-    """`choose` gets the values of the job, and imports what the work needs."""
+def run(choose: Callable[[dict[str, Any]], Work], makes: str = "") -> None:
+    """`choose` gets the values of the job, and imports what the work needs.
+
+    `makes`: the folder that the work makes in the job's own, and which goes when the work fails.
+    """
     threading.Thread(target=end_with_parent, daemon=True).start()
-    do(Path(sys.argv[1]), choose)
+    do(Path(sys.argv[1]), choose, makes)
 
 
-def do(folder: Path, choose: Callable[[dict[str, Any]], Work]) -> None:
+def do(folder: Path, choose: Callable[[dict[str, Any]], Work], makes: str = "") -> None:
     values = json.loads((folder / "job.json").read_text())
     if "memory_bytes" in values:
         limit_memory(values["memory_bytes"])
+    problem = work(folder, values, choose)
+    if problem:
+        if makes:
+            # A full disk has no room for the word that it is full, either; and a file that is
+            # still open somewhere keeps its room.
+            gc.collect()
+            shutil.rmtree(folder / makes, ignore_errors=True)
+        write_json(folder / "result.json", {"problem": problem.as_json()})
+
+
+def work(
+    folder: Path, values: dict[str, Any], choose: Callable[[dict[str, Any]], Work]
+) -> Problem | None:
     try:
         result = choose(values)(values, Progress(folder / "progress.json"))
         write_json(folder / "result.json", {"result": result | {"peak_bytes": peak_bytes()}})
@@ -46,7 +64,8 @@ def do(folder: Path, choose: Callable[[dict[str, Any]], Work]) -> None:
         problem = problem_of(error)
         if problem is None:
             raise
-        write_json(folder / "result.json", {"problem": problem.as_json()})
+        return problem
+    return None
 
 
 def problem_of(error: Exception) -> Problem | None:

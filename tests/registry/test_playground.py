@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from llmhub.accounts.models import Role
 from llmhub.datasets.models import Dataset, DatasetVersion
 from llmhub.lib.problems import Problem
 from llmhub.registry import playground

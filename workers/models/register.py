@@ -38,17 +38,6 @@ def register(values: dict[str, Any], progress: Progress) -> dict[str, Any]:
     source, target = Path(values["source"]), Path(values["folder"]) / FOLDER
     listed = files_of(source, values["manifest_sha256"])
     target.mkdir()
-    try:
-        return taken(source, target, listed, progress)
-    except BaseException:
-        # On a full disk there would be no room to say so.
-        shutil.rmtree(target, ignore_errors=True)
-        raise
-
-
-def taken(
-    source: Path, target: Path, listed: dict[str, dict[str, Any]], progress: Progress
-) -> dict[str, Any]:
     total = sum(facts["bytes"] for facts in listed.values())
     done = 0
     for name, facts in listed.items():
@@ -156,4 +145,4 @@ def chosen(values: dict[str, Any]) -> Work:
 
 
 if __name__ == "__main__":
-    run(chosen)
+    run(chosen, FOLDER)
