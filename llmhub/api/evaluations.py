@@ -13,8 +13,11 @@ from ninja.errors import HttpError
 
 from llmhub.api.auth import MODELS, READ
 from llmhub.api.datasets import project_of
+from llmhub.api.operations import named, slug_in
 from llmhub.api.schemas import Refusal
+from llmhub.datasets.models import DatasetVersion
 from llmhub.datasets.problems import explain
+from llmhub.lib.texts import whole
 from llmhub.registry import evaluating
 from llmhub.registry.evaluating import MOST_ITEMS, MOST_NEW_TOKENS, OPTIONS
 from llmhub.registry.evaluation_forms import STYLES, TaskForm, open_tasks, ready_versions
@@ -41,7 +44,9 @@ class TaskIn(Schema):
     kind: Literal["loss", "choice", "exact", "bleu", "suite", "lm_eval"]
     description: str = ""
     rows: str = Field("", description="JSON lines, for a task of your own rows.")
-    dataset: int | None = Field(None, description="The id of a dataset version, instead of rows.")
+    dataset: str = Field(
+        "", max_length=100, description="`slug` or `slug@version` of a dataset, instead of rows."
+    )
     share: float = Field(0.1, description="Of the dataset, kept out of training; 0: all rows.")
     pattern: str = Field("", description="For an exact match: what is looked for in an answer.")
     ignore_case: bool = False
@@ -75,8 +80,8 @@ class TaskOut(Schema):
 class EvaluateIn(Schema):
     model_config = {"extra": "forbid"}
 
-    version: int = Field(description="The id of a model's version.")
-    task: int
+    model: str = Field(max_length=100, description="`slug`, its newest version, or `slug@version`.")
+    task: int = Field(description="The id of a task.")
     limit: int = Field(OPTIONS["limit"], ge=1, le=MOST_ITEMS)
     max_new_tokens: int = Field(OPTIONS["max_new_tokens"], ge=1, le=MOST_NEW_TOKENS)
     style: str = Field(OPTIONS["style"], description="auto, text, plain or chatml.")
@@ -86,7 +91,6 @@ class EvaluateIn(Schema):
 class EvaluationOut(Schema):
     id: int
     url: str
-    version: int
     model: str
     number: int
     task: TaskOut
@@ -101,7 +105,6 @@ class EvaluationOut(Schema):
         return cls(
             id=found.pk,
             url=reverse("evaluation", args=[found.pk]),
-            version=found.version_id,
             model=found.version.model.slug,
             number=found.version.number,
             task=TaskOut.of(found.task),
@@ -157,22 +160,37 @@ def register_task(request: HttpRequest, body: TaskIn) -> Status[TaskOut]:
     """The same rows and rule under the same name are registered once."""
     values = body.dict()
     values["text"] = values.pop("rows")
-    values["dataset_version"] = values.pop("dataset") or ""
+    values["dataset_version"] = data_of(request, values.pop("dataset"))
     form = TaskForm(project_of(request), values)
     if not form.is_valid():
         raise NotRegistered({name: [*map(str, reasons)] for name, reasons in form.errors.items()})
     return Status(201, TaskOut.of(form.save(request.auth.user)))  # type: ignore[attr-defined]
 
 
+def data_of(request: HttpRequest, reference: str) -> int | str:
+    """The id that the form takes; empty where none is named."""
+    if not reference:
+        return ""
+    rows = DatasetVersion.objects.filter(dataset__project=project_of(request))
+    found = named(rows.filter(dataset__slug=slug_in(reference)), reference)
+    if found is None:
+        raise NotRegistered({"dataset": [_("“%s” was not found.") % reference]})
+    return int(found.pk)
+
+
 @router.get("/evaluations", response=list[EvaluationOut], auth=READ)
 def list_evaluations(
     request: HttpRequest,
-    version: QueryEx[int, P(description="Of a model's version, its id; 0 for all.", ge=0)] = 0,
+    model: QueryEx[str, P(description="`slug` or `slug@version`; empty for all.")] = "",
     limit: QueryEx[int, P(ge=1, le=200)] = 50,
 ) -> list[EvaluationOut]:
     """The newest first."""
+    slug, _at, number = model.partition("@")
     rows = all_of(request)
-    rows = rows.filter(version=version) if 0 < version < 2**63 else rows
+    if model:
+        rows = rows.filter(version__model__slug=slug_in(slug))
+    if number:
+        rows = rows.filter(version__number=whole(number))
     return [EvaluationOut.of(each) for each in rows[:limit]]
 
 
@@ -180,18 +198,18 @@ def list_evaluations(
 def start_evaluation(request: HttpRequest, body: EvaluateIn) -> Status[EvaluationOut]:
     """Ask `GET /evaluations/{id}` until its state is succeeded or failed."""
     project = project_of(request)
-    version = ready_versions(project).filter(pk=in_range(body.version)).first()
+    version = named(ready_versions(project).filter(model__slug=slug_in(body.model)), body.model)
     task = open_tasks(project).filter(pk=in_range(body.task)).first()
     errors = {}
     if version is None:
-        errors["version"] = [_("This project has no such version, or it is not ready.")]
+        errors["model"] = [_("This project has no such version, or it is not ready.")]
     if task is None:
         errors["task"] = [_("This project has no such task.")]
     if body.style not in dict(STYLES):
         errors["style"] = [_("It is one of %(known)s.") % {"known": ", ".join(dict(STYLES))}]
     if errors or version is None or task is None:
         raise NotRegistered(errors)
-    options = body.dict(exclude={"version", "task"})
+    options = body.dict(exclude={"model", "task"})
     user = request.auth.user  # type: ignore[attr-defined]
     found = evaluating.evaluate(version, task, user, options)
     return Status(202, EvaluationOut.of(all_of(request).get(pk=found.pk)))

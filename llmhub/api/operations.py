@@ -77,12 +77,17 @@ def slug_in(reference: str) -> str:
     return slug if is_slug(slug) else ""
 
 
+def named(versions: QuerySet[Any], reference: str) -> Any:
+    """The one that `slug` or `slug@version` means, of those that have the slug; or None."""
+    number = reference.partition("@")[2]
+    if number:
+        versions = versions.filter(number=whole(number))
+    return versions.order_by("-number").first()
+
+
 def newest(rows: QuerySet[Any], reference: str, what: str) -> Any:
     """The version that `slug` or `slug@version` names, or a 422 that names the field."""
-    _slug, _at, number = reference.partition("@")
-    if number:
-        rows = rows.filter(number=whole(number))
-    found: Model | None = rows.order_by("-number").first()
+    found: Model | None = named(rows, reference)
     if found is None:
         raise LaunchRefused({what: [_("“%s” was not found.") % reference]})
     return found

@@ -49,7 +49,7 @@ class RegisterIn(Schema):
     )
 
 
-class StageIn(Schema):
+class PromotionIn(Schema):
     model_config = {"extra": "forbid"}
 
     stage: Stage
@@ -278,7 +278,9 @@ def get_model_version(request: HttpRequest, slug: str, number: int) -> WholeVers
     response={200: PromotionOut, 422: Refusal},
     auth=PROMOTE,
 )
-def move_model_version(request: HttpRequest, slug: str, number: int, body: StageIn) -> PromotionOut:
+def move_model_version(
+    request: HttpRequest, slug: str, number: int, body: PromotionIn
+) -> PromotionOut:
     """Moves a version to another stage, if the gate lets it pass."""
     version = version_of(request, slug, number)
     user = request.auth.user  # type: ignore[attr-defined]

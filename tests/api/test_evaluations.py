@@ -9,6 +9,7 @@ from llmhub.registry import reviewing
 from llmhub.registry.models import Evaluation, EvaluationTask, Review
 from tests.factories import (
     join,
+    make_dataset_version,
     make_evaluation,
     make_evaluation_task,
     make_model_version,
@@ -49,12 +50,23 @@ def test_a_script_registers_a_task_and_starts_an_evaluation(script, version):
     assert (made.status_code, made.json()["rows"]) == (201, 1)
     again = post(script, "/evaluation-tasks", name="Quiz", kind="exact", rows=rows, share=0)
     assert again.json()["id"] == made.json()["id"]
-    started = post(script, "/evaluations", version=version.pk, task=made.json()["id"], limit=5)
+    started = post(script, "/evaluations", model=version.model.slug, task=made.json()["id"], limit=5)
     assert (started.status_code, started.json()["state"]) == (202, "queued")
     found = Evaluation.objects.get()
     assert found.options["limit"] == 5
     assert found.created_by.email == "alice@example.com"
     assert [task["name"] for task in script.get(f"{API}/evaluation-tasks").json()] == ["Quiz"]
+
+
+def test_a_task_of_a_dataset_names_it_as_a_launch_does(script, project):
+    data = make_dataset_version(project)
+    slug = data.dataset.slug
+    for reference in (slug, f"{slug}@1"):
+        made = post(script, "/evaluation-tasks", name="Loss", kind="loss", dataset=reference)
+        assert (made.status_code, made.json()["dataset"]) == (201, f"{slug}@1")
+    for reference in (f"{slug}@2", f"{slug}@x", "nothing", "../x"):
+        made = post(script, "/evaluation-tasks", name="Loss", kind="loss", dataset=reference)
+        assert (made.status_code, [*made.json()["fields"]]) == (422, ["dataset"])
 
 
 def test_a_wrong_row_is_named(script):
@@ -66,9 +78,9 @@ def test_a_wrong_row_is_named(script):
 
 
 def test_what_is_not_there_is_refused_field_by_field(script, version):
-    answer = post(script, "/evaluations", version=2**70, task=0, style="odd")
+    answer = post(script, "/evaluations", model="no@1", task=0, style="odd")
     assert answer.status_code == 422
-    assert set(answer.json()["fields"]) == {"version", "task", "style"}
+    assert set(answer.json()["fields"]) == {"model", "task", "style"}
 
 
 def test_scores_items_and_differences_are_read(script, version, project):
@@ -78,7 +90,7 @@ def test_scores_items_and_differences_are_read(script, version, project):
     new = make_evaluation(other, task, "1" * 20 + "0" * 20)
     found = script.get(f"{API}/evaluations/{new.pk}").json()
     assert (found["state"], found["figures"]["score"]["value"]) == ("succeeded", 0.5)
-    listed = script.get(f"{API}/evaluations?version={version.pk}").json()
+    listed = script.get(f"{API}/evaluations?model={version.model.slug}@{version.number}").json()
     assert [each["id"] for each in listed] == [old.pk]
     items = script.get(f"{API}/evaluations/{new.pk}/items?offset=38").json()
     assert (items["count"], [item["position"] for item in items["items"]]) == (40, [38, 39])

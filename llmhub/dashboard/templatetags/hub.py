@@ -32,7 +32,7 @@ NAVIGATION = (
 )
 
 # Lists that are reached by a tab of another one.
-TABS = {"runs": ("pipelines",)}
+TABS = {"runs": ("pipelines",), "models": ("evaluations", "playground")}
 
 
 @register.inclusion_tag("components/nav.html", takes_context=True)
