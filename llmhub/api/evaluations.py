@@ -27,6 +27,8 @@ from llmhub.registry.scores import changes, comparable
 router = Router()
 
 ITEMS_AT_ONCE = 200
+# Fields of the form that a script knows by another name.
+AS_ASKED = {"text": "rows", "dataset_version": "dataset"}
 
 
 class NotRegistered(Exception):
@@ -163,7 +165,9 @@ def register_task(request: HttpRequest, body: TaskIn) -> Status[TaskOut]:
     values["dataset_version"] = data_of(request, values.pop("dataset"))
     form = TaskForm(project_of(request), values)
     if not form.is_valid():
-        raise NotRegistered({name: [*map(str, reasons)] for name, reasons in form.errors.items()})
+        raise NotRegistered(
+            {AS_ASKED.get(name, name): [*map(str, why)] for name, why in form.errors.items()}
+        )
     return Status(201, TaskOut.of(form.save(request.auth.user)))  # type: ignore[attr-defined]
 
 

@@ -50,7 +50,9 @@ def test_a_script_registers_a_task_and_starts_an_evaluation(script, version):
     assert (made.status_code, made.json()["rows"]) == (201, 1)
     again = post(script, "/evaluation-tasks", name="Quiz", kind="exact", rows=rows, share=0)
     assert again.json()["id"] == made.json()["id"]
-    started = post(script, "/evaluations", model=version.model.slug, task=made.json()["id"], limit=5)
+    started = post(
+        script, "/evaluations", model=version.model.slug, task=made.json()["id"], limit=5
+    )
     assert (started.status_code, started.json()["state"]) == (202, "queued")
     found = Evaluation.objects.get()
     assert found.options["limit"] == 5
@@ -73,7 +75,7 @@ def test_a_wrong_row_is_named(script):
     rows = '{"prompt": "x", "answer": "y"}\n{"prompt": "x"}'
     answer = post(script, "/evaluation-tasks", name="Quiz", kind="exact", rows=rows)
     assert answer.status_code == 422
-    assert "line 2" in answer.json()["fields"]["text"][0]
+    assert "line 2" in answer.json()["fields"]["rows"][0]
     assert not EvaluationTask.objects.exists()
 
 
