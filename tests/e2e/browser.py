@@ -42,7 +42,8 @@ class Complaints(list[str]):
         page.on("pageerror", lambda error: self.append(f"{page.url}: {error}"))
 
     def hear(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        # A form that is refused comes back with 422, and with the reasons: no fault of the page's.
+        if message.type in {"error", "warning"} and "status of 422" not in message.text:
             self.append(f"{message.location.get('url')}: {message.text}")
 
 
