@@ -11,8 +11,9 @@ from llmhub.registry.playground_urls import websocket_urlpatterns as playground_
 # The same on every page; base.html names the language in the address.
 catalog = cache_control(private=True, max_age=3600)(JavaScriptCatalog.as_view())
 
-__all__ = ["handler404", "handler500", "urlpatterns", "websocket_urlpatterns"]
+__all__ = ["handler400", "handler404", "handler500", "urlpatterns", "websocket_urlpatterns"]
 
+handler400 = "llmhub.api.errors.bad_request"
 handler404 = "llmhub.api.errors.not_found"
 handler500 = "llmhub.api.errors.server_error"
 

@@ -209,7 +209,9 @@ URLS: dict[str, Rule] = {
     "models/<int:model_id>/": page("model"),
     "models/<int:model_id>/edit/": form(MEMBER, of="model", see=MEMBER, data={"name": "Mine"}),
     "models/<int:model_id>/archive/": action(MEMBER, of="model"),
-    "models/<int:model_id>/roll-back/": action(APPROVER, of="model", data={"reason": "x"}),
+    "models/<int:model_id>/roll-back/": action(
+        APPROVER, of="model", data={"version": 1, "reason": "x"}
+    ),
     "models/<int:model_id>/v<int:number>/": page("model version"),
     "models/<int:model_id>/v<int:number>/card.md": page("model version"),
     "models/<int:model_id>/v<int:number>/notes/": action(
@@ -287,7 +289,7 @@ URLS: dict[str, Rule] = {
     "api/v1/models": api(GET=READ, POST=MODELS),
     "api/v1/models/<slug:slug>": api("model slug", GET=READ),
     "api/v1/models/<slug:slug>/roll-back": Rule(
-        Door.API, {"POST": PROMOTE}, "model slug", {"reason": "x"}
+        Door.API, {"POST": PROMOTE}, "model slug", {"version": 1, "reason": "x"}
     ),
     "api/v1/models/<slug:slug>/<int:number>": api("model slug version", GET=READ),
     "api/v1/models/<slug:slug>/<int:number>/stage": Rule(

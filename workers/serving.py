@@ -110,6 +110,7 @@ def job(taken: Serving, secret: str, model: Path) -> dict[str, object]:
         "secret": secret,
         "hub_url": settings.HUB_URL,
         "model": str(model),
+        "files": taken.version.files,
         "device": settings.PLAYGROUND_DEVICE,
         "memory_bytes": settings.PLAYGROUND_MEMORY_BYTES,
         "idle_seconds": settings.PLAYGROUND_IDLE_SECONDS,

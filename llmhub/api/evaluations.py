@@ -28,7 +28,7 @@ router = Router()
 
 ITEMS_AT_ONCE = 200
 # Fields of the form that a script knows by another name.
-AS_ASKED = {"text": "rows", "dataset_version": "dataset"}
+AS_ASKED = {"text": "rows", "file": "rows", "dataset_version": "dataset"}
 
 
 class NotRegistered(Exception):
@@ -45,7 +45,10 @@ class TaskIn(Schema):
     name: str
     kind: Literal["loss", "choice", "exact", "bleu", "suite", "lm_eval"]
     description: str = ""
-    rows: str = Field("", description="JSON lines, for a task of your own rows.")
+    rows: str = Field(
+        "",
+        description="JSON lines, for a task of your own rows: 2.5 MB at most, the page takes 20.",
+    )
     dataset: str = Field(
         "", max_length=100, description="`slug` or `slug@version` of a dataset, instead of rows."
     )
@@ -232,7 +235,7 @@ def compare_evaluations(
     rows = all_of(request).exclude(figures={})
     first, second = (get_object_or_404(rows, pk=in_range(number)) for number in (old, new))
     if not comparable(first, second):
-        raise HttpError(409, _("They were scored on different items."))
+        raise HttpError(409, _("They have no scores of the same items, with the same settings."))
     (change,) = changes([(first, second)])
     found = change.difference
     return DifferenceOut(

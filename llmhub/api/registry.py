@@ -14,6 +14,7 @@ from ninja import Field, Router, Schema, Status
 
 from llmhub.api.auth import MODELS, PROMOTE, READ
 from llmhub.api.datasets import project_of
+from llmhub.api.operations import slug_in
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.problems import explain
 from llmhub.registry import cards, lineage, page, promotion, registering
@@ -59,6 +60,7 @@ class PromotionIn(Schema):
 class RollBackIn(Schema):
     model_config = {"extra": "forbid"}
 
+    version: int = Field(description="The number of the version that goes back to production.")
     reason: str = Field(description="Stays in the history.")
 
 
@@ -220,7 +222,7 @@ def register_model(request: HttpRequest, body: RegisterIn) -> Status[VersionOut]
 
 
 def named(request: HttpRequest, slug: str) -> Model:
-    found = Model.objects.filter(project=project_of(request), slug=slug.replace("\0", "")).first()
+    found = Model.objects.filter(project=project_of(request), slug=slug_in(slug)).first()
     if found is None:
         raise NotDone({"model": [_("There is no model “%(slug)s”.") % {"slug": slug}]})
     return found
@@ -298,6 +300,6 @@ def roll_back_model(request: HttpRequest, slug: str, body: RollBackIn) -> Promot
     model = get_object_or_404(Model, project=project_of(request), slug=slug)
     user = request.auth.user  # type: ignore[attr-defined]
     try:
-        return PromotionOut.of(promotion.roll_back(model, user, body.reason))
+        return PromotionOut.of(promotion.roll_back(model, body.version, user, body.reason))
     except Refused as refusal:
         raise NotDone(refusal.errors) from refusal

@@ -441,7 +441,7 @@ TEXTS: dict[str, Text] = {
     ),
     "playground_not_loaded": Text(
         _("The model cannot be loaded: %(detail)s."),
-        _("See on its page whether its files are whole."),
+        _("Its files are whole, and lack something: register a checkpoint with its tokenizer."),
     ),
     "playground_not_here": Text(
         _("The worker %(node)s does not have the files of this version."),

@@ -221,6 +221,8 @@ def style_of(version: ModelVersion, wanted: str) -> str:
 
 def keep(evaluation: Evaluation, figures: dict[str, Any], lines: Sequence[str]) -> None:
     """What the job found, once."""
+    # Models of bytes can write NUL, which PostgreSQL refuses.
+    lines = [line.replace("\\u0000", "\\ufffd") for line in lines]
     items = [EvaluationItem(evaluation=evaluation, **json.loads(line)) for line in lines]
     EvaluationItem.objects.bulk_create(items, batch_size=1_000)
     evaluation.figures = figures

@@ -256,10 +256,13 @@ class TaskForm(ErrorList, forms.Form):
         pattern = storable(self.cleaned_data["pattern"])
         try:
             regex.compile(pattern)
-        except regex.error as error:
+        except (regex.error, ValueError, RecursionError) as error:
             raise forms.ValidationError(
                 _("This is no regular expression: %(reason)s.") % {"reason": error}
             ) from error
+        # They repeat themselves without an end, and take all the memory there is.
+        if regex.search(r"\(\?(?:R|\d+|&|P>)", pattern):
+            raise forms.ValidationError(_("Patterns that call themselves are not allowed."))
         return pattern
 
     def clean_share(self) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmhub.lib.problems import Problem
-from llmhub.registry import evaluating, learned_from
+from llmhub.registry import damage, evaluating, learned_from
 from llmhub.registry.models import Evaluation
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ class Evaluate:
 
     def fail(self, job: Job) -> None:
         """Nothing was kept; the evaluation's page says why."""
+        found = Evaluation.objects.filter(pk=job.params["evaluation"]).first()
+        if found:
+            damage.note(found.version, job.problem)
 
     def the_evaluation(self, job: Job) -> Evaluation:
         rows = Evaluation.objects.select_related(

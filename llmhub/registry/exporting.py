@@ -17,7 +17,7 @@ from llmhub.datasets.problems import explain
 from llmhub.jobs import lifecycle as jobs
 from llmhub.lib import durable, export_forms
 from llmhub.lib.problems import Problem
-from llmhub.registry import held_out
+from llmhub.registry import damage, held_out
 from llmhub.registry.models import Export, ModelVersion, VersionState
 
 if TYPE_CHECKING:
@@ -122,6 +122,9 @@ class ExportJob:
 
     def fail(self, job: Job) -> None:
         """Nothing was kept: all of it lies in the job's own folder, which goes."""
+        found = Export.objects.filter(pk=job.params["export"]).first()
+        if found:
+            damage.note(found.version, job.problem)
 
     def the_export(self, job: Job) -> Export:
         rows = Export.objects.select_related("version__model", "version__run", "rows__dataset")

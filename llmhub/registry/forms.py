@@ -110,6 +110,8 @@ class ModelForm(ShowsRefusals, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
+        if not name.isprintable():
+            raise forms.ValidationError(_("A name holds no characters that cannot be seen."))
         taken = registering.named(self.instance.project, name)
         if taken and taken != self.instance:
             raise forms.ValidationError(_("There is a model of this name."))
@@ -174,11 +176,15 @@ class StageForm(ReasonForm):
 
 
 class RollBackForm(ReasonForm):
+    # The version that the button named.
+    version = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=2**31 - 1)
+
     def save(self, model: Model, user: User) -> Promotion | None:
         if not self.is_valid():
             return None
         try:
-            return promotion.roll_back(model, user, self.cleaned_data["reason"])
+            data = self.cleaned_data
+            return promotion.roll_back(model, data["version"], user, data["reason"])
         except Refused as refusal:
             self.refuse(refusal)
             return None

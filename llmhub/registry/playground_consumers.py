@@ -6,11 +6,13 @@ They authorise and forward. What a page loses on the way stands in the last mess
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DataError
 from django.utils import translation
 
 from llmhub.datasets.problems import explain
@@ -26,6 +28,8 @@ from llmhub.registry.models import Serving
 WITH_PROBLEM = frozenset({"model", "end"})
 MAX_ASK_BYTES = 2 * 2**20
 MAX_ANSWER_BYTES = 16 * 2**20
+
+logger = logging.getLogger(__name__)
 
 
 class PlaygroundConsumer(LiveConsumer):
@@ -136,6 +140,14 @@ class ProcessConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         message = _read(text_data, MAX_ANSWER_BYTES)
+        try:
+            await self._obey(message)
+        except (KeyError, TypeError, ValueError, DataError) as error:
+            # It is ours, so this is a fault of ours; or somebody has got hold of its token.
+            logger.warning("Serving %s said what nobody understands: %r", self.serving, error)
+            await self.close(4400)
+
+    async def _obey(self, message: dict[str, Any]) -> None:
         kind = message.get("type", "")
         if kind in {"tokens", "draft"}:
             await self._forward(message)

@@ -18,6 +18,16 @@ WAYS = (("greedy", _("Greedy")), ("sampling", _("Sampling")), ("beam", _("Beam s
 DECODING = ("way", "temperature", "top_k", "top_p", "beams", "seed", "max_new_tokens")
 
 
+class Number(forms.FloatField):
+    """A script can send whole numbers that no float holds."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except OverflowError:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
 class DecodingForm(forms.Form):
     """Fields that are left empty have their usual values."""
 
@@ -27,7 +37,7 @@ class DecodingForm(forms.Form):
             "Always the likeliest token, drawn at random, or the likeliest of several sequences."
         ),
     )  # fmt: skip
-    temperature = forms.FloatField(
+    temperature = Number(
         label=_("Temperature"), min_value=0.01, max_value=10, initial=0.8, required=False,
         help_text=_("Below 1 the likely tokens become likelier."),
     )  # fmt: skip
@@ -35,7 +45,7 @@ class DecodingForm(forms.Form):
         label=_("Top-k"), min_value=0, max_value=100_000, initial=50, required=False,
         help_text=_("Only so many of the likeliest tokens; 0 for all."),
     )  # fmt: skip
-    top_p = forms.FloatField(
+    top_p = Number(
         label=_("Top-p"), min_value=0.01, max_value=1, initial=0.95, required=False,
         help_text=_("Only the likeliest tokens that together reach this probability."),
     )  # fmt: skip

@@ -54,7 +54,9 @@ def context(request: HubRequest, conversation: Conversation | None = None) -> di
         "is_judged": any(turn["turn"].better for turn in turns),
         "form": form_of(conversation, turns),
         "may_ask": request.membership.may(Role.MEMBER),
-        "state": state_of(sides, conversation, turns),
+        "state": state_of(sides, conversation, turns)
+        # Nobody has chosen the first of the alphabet: it waits for a question.
+        | {"wakes": conversation is not None or "left" in request.GET},
     }
 
 

@@ -17,6 +17,7 @@ from llmhub.accounts.models import hash_secret, new_secret
 from llmhub.jobs import outbox
 from llmhub.jobs.live import publish
 from llmhub.lib.problems import Problem
+from llmhub.registry import damage
 from llmhub.registry.models import Answer, ModelVersion, Serving
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def end_idle(serving_id: int) -> bool:
 def end(serving: Serving, problem: Problem | None = None) -> None:
     """Its answers are lost. Questions that still wait get another process, or the same problem."""
     told = problem.as_json() if problem else {}
+    damage.note(serving.version, told)
     now_ended = Serving.objects.open().filter(pk=serving.pk)
     if not now_ended.update(state=State.ENDED, problem=told, ended_at=Now()):
         return

@@ -67,12 +67,19 @@ def promote(
 
 
 @transaction.atomic
-def roll_back(model: Model, user: User, reason: str) -> Promotion:
-    """Puts the version back that the one in production has replaced. Raises Refused."""
+def roll_back(model: Model, number: int, user: User, reason: str) -> Promotion:
+    """Puts the version back that the one in production has replaced. Raises Refused.
+
+    `number`: of the version that was asked for. Who presses twice, or on a page that is old by now,
+    would otherwise go back further than they mean.
+    """
     lock(model.pk)
     version = before_production(model)
     if version is None:
         raise Refused({"stage": [_("There is no version to go back to.")]})
+    if version.number != number:
+        reason = _("Going back leads to version %(number)s now: look at the page again.")
+        raise Refused({"version": [reason % {"number": version.number}]})
     return promote(version, Stage.PRODUCTION, user, reason, is_rollback=True)
 
 
@@ -97,13 +104,18 @@ def checked(version: ModelVersion, stage: Stage, reason: str) -> str:
     """The reason as it is kept. Raises Refused."""
     errors: dict[str, list[str]] = {}
     reason = reason.replace("\r\n", "\n").strip()
-    if not version.is_ready():
+    if version.damage:
+        errors["stage"] = [
+            _("The bytes of %(file)s have changed since it was registered.")
+            % {"file": version.damage}
+        ]
+    elif not version.is_ready():
         errors["stage"] = [_("The version is not ready: it has no files yet.")]
     elif version.stage == stage:
         errors["stage"] = [
             _("Version %(number)s is in this stage already.") % {"number": version.number}
         ]
-    if not reason:
+    if not any(letter.isprintable() and not letter.isspace() for letter in reason):
         errors["reason"] = [_("Say why: whoever looks at it in a year will want to know.")]
     elif len(reason) > MAX_REASON:
         errors["reason"] = [_("At most %(limit)s characters.") % {"limit": MAX_REASON}]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -77,6 +79,8 @@ def new_model(project: Project, name: str, user: User | None) -> Model:
     name = said.name(name)
     if not name:
         raise Refused({"name": [_("Give the model a name.")]})
+    if not name.isprintable():
+        raise Refused({"name": [_("A name holds no characters that cannot be seen.")]})
     if named(project, name):
         raise Refused({"name": [_("There is a model of this name: add a version to it.")]})
     return Model.objects.create(
@@ -160,8 +164,15 @@ def delete(version: ModelVersion) -> None:
     version.delete()
     if not model.versions.exists():
         model.delete()
-    transaction.on_commit(lambda: shutil.rmtree(folder, ignore_errors=True))
+    transaction.on_commit(lambda: remove(folder))
     tell(model)
+
+
+def remove(folder: Path) -> None:
+    """The files of a version, and the folder of its model where it was the last."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
 
 
 def tell(model: Model) -> None:

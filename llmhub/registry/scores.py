@@ -146,9 +146,15 @@ def score_of(evaluation: Evaluation) -> Shown | None:
     return Shown.of(evaluation.figures.get("score"))
 
 
+# How prompts are put and how long an answer may be changes what is scored.
+MATTERS = ("style", "max_new_tokens")
+
+
 def comparable(old: Evaluation, new: Evaluation) -> bool:
-    """Whether both were scored on the same items."""
-    same_task = old.task_id == new.task_id
+    """Whether both were scored on the same items, put to them and answered in the same way."""
+    same_task = old.task_id == new.task_id and all(
+        old.options.get(name) == new.options.get(name) for name in MATTERS
+    )
     figures = (old.figures, new.figures)
     has_scores = all(each.get("score") for each in figures)
     return same_task and has_scores and figures[0]["items"] == figures[1]["items"]

@@ -135,3 +135,9 @@ def test_answers_of_different_tasks_are_not_compared_by_people(script, version, 
     wish = {"name": "x", "question": "y", "people": ["alice@example.com"]}
     for sides in ({"first": first.pk, "second": second.pk}, {"first": second.pk}):
         assert post(script, "/evaluation-reviews", **wish, **sides).status_code == 409
+
+
+def test_a_request_that_is_too_large_is_answered_in_json(script, settings):
+    rows = '{"prompt": "x", "answer": "y"}\n' * 100_000
+    answer = post(script, "/evaluation-tasks", name="Quiz", kind="exact", rows=rows)
+    assert (answer.status_code, "2.5" in answer.json()["detail"]) == (413, True)

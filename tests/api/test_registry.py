@@ -108,7 +108,7 @@ def test_a_version_is_promoted_and_rolled_back_with_its_history(api, run):
     for number in (1, 2):
         status, _ = api(f"/{slug}/{number}/stage", {"stage": "production", "reason": "Next."})
         assert status == 200
-    status, row = api(f"/{slug}/roll-back", {"reason": "Worse."})
+    status, row = api(f"/{slug}/roll-back", {"version": 1, "reason": "Worse."})
     assert (status, row["version"], row["replaced"], row["is_rollback"]) == (200, 1, 2, True)
     assert row["by"] == "ada@example.com"
     status, model = api(f"/{slug}")
@@ -124,4 +124,4 @@ def test_a_step_that_is_refused_says_why(api, run):
     status, refusal = api(f"/{slug}/1/stage", {"stage": "production", "reason": " "})
     assert (status, [*refusal["fields"]]) == (422, ["reason"])
     assert api(f"/{slug}/1/stage", {"stage": "nowhere", "reason": "x"})[0] == 422
-    assert api(f"/{slug}/roll-back", {"reason": "x"})[0] == 422
+    assert api(f"/{slug}/roll-back", {"version": 1, "reason": "x"})[0] == 422

@@ -107,6 +107,7 @@ def main(folder: Path, count: int, device: str) -> None:
             "serving": 1,
             "secret": "bench",
             "hub_url": f"http://127.0.0.1:{hub.port}",
+            "files": [],
             "model": str(folder),
             "device": device,
             "memory_bytes": 64 * 2**30,

@@ -196,7 +196,7 @@ def test_a_changed_byte_of_a_version_is_refused(tmp_path, tiny_model):
     shutil.copytree(tiny_model, folder)
     wanted = job(tmp_path, folder, "suite", [{"prompt": "x"}])
     sources.flip_a_byte(folder / "model.safetensors")
-    with pytest.raises(Problem, match="not the one that was registered"):
+    with pytest.raises(Problem, match="bytes have changed"):
         run(wanted, Progress(tmp_path / "progress.json"))
 
 

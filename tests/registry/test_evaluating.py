@@ -115,8 +115,18 @@ def test_a_changed_byte_fails_the_evaluation_with_the_reason(version, alice, pro
     content[-1] ^= 1
     weights.write_bytes(content)
     found = finished(evaluating.evaluate(version, task, alice))
-    assert (found.job.state, found.job.problem["code"]) == ("failed", "changed_on_disk")
+    assert (found.job.state, found.job.problem["code"]) == ("failed", "model_changed")
+    version.refresh_from_db()
+    assert version.damage == "model.safetensors"
     assert (found.figures, found.items.count()) == ({}, 0)
+
+
+def test_what_no_text_of_the_database_may_hold_is_kept_as_a_mark(version, project):
+    found = make_evaluation(version, make_evaluation_task(project))
+    found.items.all().delete()
+    item = {"position": 0, "prompt": "a", "answer": "b\0c", "expected": "", "counts": [0.0, 1.0]}
+    evaluating.keep(found, found.figures, [json.dumps(item)])
+    assert found.items.get().answer == "b\ufffdc"
 
 
 def test_a_version_without_files_is_not_evaluated(project, alice):

@@ -250,6 +250,8 @@ def test_a_task_is_registered_from_a_file(client, project):
         ({"text": '{"prompt": "x", "answer": "y"}\n{"prompt": "x"}'}, "line 2: The row has no"),
         ({"text": "{"}, "line 1: The line is not JSON"),
         ({"text": '{"prompt": "x", "answer": "y"}', "pattern": "("}, "no regular expression"),
+        ({"text": '{"prompt": "x", "answer": "y"}', "pattern": "(?u)(?L)a"}, "no regular expr"),
+        ({"text": '{"prompt": "x", "answer": "y"}', "pattern": "(?:(?R)|a)*"}, "call themselves"),
         ({"kind": "loss", "text": "x"}, "Choose a dataset."),
         ({"kind": "nonsense", "text": "x"}, "nonsense is not one of"),
         ({"name": "", "text": '{"prompt": "x", "answer": "y"}'}, "This field is required"),

@@ -119,6 +119,8 @@ def test_a_version_whose_bytes_changed_is_not_exported(atlas):
     export = exported(version, Form.BF16)
 
     assert export.job.problem == {"code": "model_changed", "values": {"file": "model.safetensors"}}
+    version.refresh_from_db()
+    assert version.damage == "model.safetensors"
     assert not export.folder.exists()
 
 

@@ -260,8 +260,8 @@ def test_rolling_back_is_one_press_with_a_reason(as_ada, versions, ada):
     for version in versions[:2]:
         promotion.promote(version, Stage.PRODUCTION, ada, "Next.")
     place = reverse("model_roll_back", args=[versions[0].model_id])
-    assert as_ada.post(place, {"reason": " "}).status_code == 422
-    as_ada.post(place, {"reason": "Made things up."})
+    assert as_ada.post(place, {"version": 1, "reason": " "}).status_code == 422
+    as_ada.post(place, {"version": 1, "reason": "Made things up."})
     versions[0].refresh_from_db()
     assert versions[0].stage == Stage.PRODUCTION
     shown = page(as_ada, "model", versions[0].model_id)
@@ -282,7 +282,7 @@ def test_ten_versions_in_three_stages_are_drawn(as_vera, versions, ada):
     for number in (0, 2, 5):
         promotion.promote(versions[number], Stage.PRODUCTION, ada, "Next.")
     promotion.promote(versions[1], Stage.RETIRED, ada, "Not good enough.")
-    promotion.roll_back(versions[0].model, ada, "Worse.")
+    promotion.roll_back(versions[0].model, 3, ada, "Worse.")
     drawing = page(as_vera, "model", versions[0].model_id).partition('class="stage-rows"')[2]
     drawing = drawing.partition("</section>")[0]
     assert drawing.count("<li>") == 10
@@ -297,7 +297,7 @@ def test_ten_versions_in_three_stages_are_drawn(as_vera, versions, ada):
 def test_bars_follow_one_another_without_a_gap_to_the_end(versions, ada):
     for number in (0, 2, 5):
         promotion.promote(versions[number], Stage.PRODUCTION, ada, "Next.")
-    promotion.roll_back(versions[0].model, ada, "Worse.")
+    promotion.roll_back(versions[0].model, 3, ada, "Worse.")
     found = list(ModelVersion.objects.select_related("model"))
     graph = stage_graph.graph(found, Promotion.objects.order_by("pk"))
     assert graph.columns == 10 + 4 + 1

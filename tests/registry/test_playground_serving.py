@@ -15,7 +15,7 @@ from websockets.typing import Origin
 
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
-from llmhub.registry.models import Answer, Conversation, Serving
+from llmhub.registry.models import Answer, Conversation, ModelVersion, Serving
 from tests.factories import join, make_model_version, make_project, make_run, make_user
 from tests.registry.playground_hub import Machine, open_page
 from tests.registry.playground_models import GREEDY, make_model
@@ -95,6 +95,18 @@ def test_a_question_is_answered_token_by_token(page, version, machine):
     answer = the_answer()
     assert (answer.state, answer.text, answer.tokens) == ("done", end["text"], heard)
     assert Conversation.objects.get().turns.get().text == "Once upon"
+
+
+def test_a_model_whose_bytes_changed_is_not_loaded(page, version, machine):
+    weights = version.folder / "model.safetensors"
+    known = {"name": weights.name, "sha256": "0" * 64, "bytes": weights.stat().st_size}
+    ModelVersion.objects.filter(pk=version.pk).update(files=[known])
+    page.ask("a")
+    machine.serve()
+    _, end = page.hear_until_end()
+    assert "bytes have changed" in end["problem"]["text"]
+    version.refresh_from_db()
+    assert version.damage == weights.name
 
 
 def test_a_closed_tab_ends_what_it_waited_for(page, machine):
@@ -229,7 +241,13 @@ def test_who_is_not_of_the_project_neither_asks_nor_watches(pages, hub, version)
 
 @pytest.mark.parametrize(
     "values",
-    [{"temperature": "hot"}, {"way": "magic"}, {"max_new_tokens": 0}, {"text": "a\ud800"}],
+    [
+        {"temperature": "hot"},
+        {"top_p": 10**400},
+        {"way": "magic"},
+        {"max_new_tokens": 0},
+        {"text": "a\ud800"},
+    ],
     ids=lambda values: next(iter(values)),
 )
 def test_odd_values_are_refused_by_name(page, values):
@@ -271,3 +289,9 @@ def test_a_script_asks_and_waits(hub, project, version, machine):
     first = client.get(f"/api/v1/answers/{answer.json()['id']}").json()
     assert (first["state"], first["text"]) == ("done", second.json()["text"])
     assert first["tokens"][0]["probability"] > 0
+
+
+@pytest.mark.parametrize("path", ["/ws/nowhere/", "/ws/playground/process/abc/"])
+def test_a_socket_that_nobody_serves_is_refused(hub, path):
+    with pytest.raises(InvalidStatus):
+        connect(f"ws://{hub}{path}", origin=Origin(f"http://{hub}"))

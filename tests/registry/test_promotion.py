@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
-from llmhub.registry import promotion
+from llmhub.registry import damage, promotion
 from llmhub.registry.models import Model, ModelVersion, Promotion, Stage, VersionState
 from llmhub.runs.said import Refused
 from llmhub.runs.states import State
@@ -51,24 +51,49 @@ def test_rolling_back_puts_back_what_was_replaced_step_by_step(versions, ada):
     for version in versions:
         promotion.promote(version, PRODUCTION, ada, "Next.")
     model = versions[0].model
-    promotion.roll_back(model, ada, "It made things up.")
+    promotion.roll_back(model, 2, ada, "It made things up.")
     assert stages(versions) == [RETIRED, PRODUCTION, RETIRED]
-    row = promotion.roll_back(model, ada, "This one too.")
+    row = promotion.roll_back(model, 1, ada, "This one too.")
     assert stages(versions) == [PRODUCTION, RETIRED, RETIRED]
     assert row.is_rollback
     assert row.replaced == versions[1]
     with pytest.raises(Refused, match="no version to go back to"):
-        promotion.roll_back(model, ada, "Once more.")
+        promotion.roll_back(model, 1, ada, "Once more.")
     assert Promotion.objects.count() == 5
 
 
 def test_after_a_rollback_the_next_promotion_can_be_rolled_back_too(versions, ada):
     promotion.promote(versions[0], PRODUCTION, ada, "1")
     promotion.promote(versions[1], PRODUCTION, ada, "2")
-    promotion.roll_back(versions[0].model, ada, "back")
+    promotion.roll_back(versions[0].model, 1, ada, "back")
     promotion.promote(versions[2], PRODUCTION, ada, "3")
-    promotion.roll_back(versions[0].model, ada, "back")
+    promotion.roll_back(versions[0].model, 1, ada, "back")
     assert stages(versions) == [PRODUCTION, RETIRED, RETIRED]
+
+
+def test_who_presses_twice_does_not_go_back_twice(versions, ada):
+    for version in versions:
+        promotion.promote(version, PRODUCTION, ada, "Next.")
+    promotion.roll_back(versions[0].model, 2, ada, "Worse.")
+    with pytest.raises(Refused, match="leads to version 1 now"):
+        promotion.roll_back(versions[0].model, 2, ada, "Worse.")
+    assert stages(versions) == [RETIRED, PRODUCTION, RETIRED]
+
+
+def test_a_version_whose_bytes_changed_is_not_promoted(versions, ada):
+    damage.note(versions[0], {"code": "model_missing", "values": {}})
+    promotion.promote(versions[0], PRODUCTION, ada, "Whole.")
+    problem = {"code": "model_changed", "values": {"file": "model.safetensors"}}
+    damage.note(versions[1], problem)
+    with pytest.raises(Refused, match=r"model\.safetensors have changed"):
+        promotion.promote(versions[1], PRODUCTION, ada, "Not whole.")
+    assert stages(versions) == [PRODUCTION, CANDIDATE, CANDIDATE]
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "\u202e\u200b"])
+def test_a_reason_is_something_that_can_be_read(versions, ada, reason):
+    with pytest.raises(Refused, match="Say why"):
+        promotion.promote(versions[0], PRODUCTION, ada, reason)
 
 
 def test_every_step_asks_the_gate_and_a_refusal_changes_nothing(versions, ada, settings):
@@ -86,7 +111,7 @@ def test_the_gate_is_asked_for_a_rollback_too(versions, ada, settings):
     promotion.promote(versions[1], PRODUCTION, ada, "2")
     settings.PROMOTION_GATE = f"{__name__}.closed_gate"
     with pytest.raises(Refused):
-        promotion.roll_back(versions[0].model, ada, "back")
+        promotion.roll_back(versions[0].model, 1, ada, "back")
     assert stages(versions) == [RETIRED, PRODUCTION, CANDIDATE]
 
 

@@ -7,6 +7,7 @@ there is no version, and whatever ends the job ends the folder too.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -30,6 +31,7 @@ CONFIG = "config.json"
 WEIGHTS = "*.safetensors"
 # How architectures call the longest text that they read.
 CONTEXT = ("max_position_embeddings", "n_positions", "n_ctx")
+COPIED_AT_ONCE = 2**30
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100 * 2**20
 
@@ -77,16 +79,26 @@ def files_of(source: Path, sha256: str) -> dict[str, dict[str, Any]]:
 
 
 def brought(place: Path, target: Path) -> Path:
-    """The file under another name, without its bytes a second time where the disk can do that."""
+    """A file of the version's own, which nobody writes into. The disk shares the bytes where it can
+    (reflinks); a hard link would change with whatever is done to the checkpoint."""
     # A link would be taken along as a link, and lead elsewhere one day.
     if place.is_symlink() or not place.is_file():
         raise Problem("checkpoint_changed", file=place.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(place, target)
-    except OSError:
+        clone(place, target)
+    except OSError as error:
+        if error.errno not in {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}:
+            raise
         shutil.copyfile(place, target)
+    target.chmod(0o444)
     return target
+
+
+def clone(place: Path, target: Path) -> None:
+    with place.open("rb") as source, target.open("wb") as made:
+        while os.copy_file_range(source.fileno(), made.fileno(), COPIED_AT_ONCE):
+            pass
 
 
 def check(place: Path, name: str, facts: dict[str, Any]) -> None:

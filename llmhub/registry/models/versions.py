@@ -93,6 +93,8 @@ class ModelVersion(models.Model):
     # What was known when it was registered: runs, recipes, data, base models, code, environment.
     lineage = models.JSONField(default=dict)
     notes = models.TextField(_("notes"), blank=True)
+    # The file whose bytes were found to have changed; such a version is not promoted.
+    damage = models.CharField(max_length=255, blank=True)
     state = models.CharField(max_length=20, choices=VersionState, default=VersionState.REGISTERING)
     job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
     stage = models.CharField(max_length=20, choices=Stage, default=Stage.CANDIDATE)

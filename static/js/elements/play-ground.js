@@ -44,7 +44,7 @@ class PlayGround extends HTMLElement {
   connection(state) {
     this.querySelector("[data-offline]").hidden = state !== "offline" || !this.wasLive;
     this.wasLive ||= state === "live";
-    if (state === "live" && this.form) this.live.tell({ type: "wake" });
+    if (state === "live" && this.form && this.state.wakes) this.live.tell({ type: "wake" });
   }
 
   receive(message) {

@@ -12,7 +12,6 @@ import torch
 from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from llmhub.lib.manifest import file_hash
 from llmhub.lib.problems import Problem
 from llmhub.lib.rows.kinds import Kind
 from llmhub.lib.rows.template import Segment, render, special_tokens
@@ -24,6 +23,7 @@ from workers.data.tokens.tokenizer import (
     resolve_template,
     special_ids,
 )
+from workers.models.verified import verify
 from workers.training.models import load
 
 _NO_LIMIT = 1 << 30
@@ -83,18 +83,6 @@ class Subject:
 
     def ids(self, segments: Sequence[Segment]) -> list[int]:
         return ids_of(segments, self.tokenizer, self.special)
-
-
-def verify(folder: Path, files: Sequence[Mapping[str, Any]]) -> None:
-    for file in files:
-        path = folder / file["name"]
-        if not path.is_file():
-            raise Problem("file_missing", file=file["name"])
-        found = file_hash(path)
-        if found != file["sha256"]:
-            raise Problem(
-                "changed_on_disk", file=file["name"], found=found, expected=file["sha256"]
-            )
 
 
 def device_for(folder: Path) -> torch.device:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from workers.data.progress import Progress
 from workers.models.export import opened, quality, readme
 from workers.models.export.forms import WRITERS
 from workers.models.export.held_out import HeldOut
+from workers.models.verified import verify
 
 FOLDER = "export"
 
@@ -30,7 +31,8 @@ def export(values: Mapping[str, Any], folder: Path, progress: Progress) -> dict[
     source, form = Path(values["source"]), Form(values["form"])
     place = folder / FOLDER
     place.mkdir()
-    verify(source, values["files"], progress)
+    count = len(values["files"])
+    verify(source, values["files"], lambda done: progress("export_verifying", done, count))
     config = json.loads((source / "config.json").read_text())
     if code := hindrance(form, config):
         raise Problem(code, architecture=str(config.get("model_type", "")))
@@ -52,17 +54,6 @@ def export(values: Mapping[str, Any], folder: Path, progress: Progress) -> dict[
         "bytes": manifest.size(place),
         "quality": found,
     }
-
-
-def verify(source: Path, files: Sequence[Mapping[str, Any]], progress: Progress) -> None:
-    """Every byte is still what was registered."""
-    if not (source / "config.json").is_file():
-        raise Problem("model_missing")
-    for number, file in enumerate(files):
-        progress("export_verifying", number, len(files))
-        path = source / file["name"]
-        if not path.is_file() or manifest.file_hash(path) != file["sha256"]:
-            raise Problem("model_changed", file=file["name"])
 
 
 def require_room(source: Path, form: Form, folder: Path) -> None:

@@ -21,6 +21,7 @@ from llmhub.lib.problems import Problem
 from workers.models.playground.desk import Desk
 from workers.models.playground.link import HubIsGone, Link
 from workers.models.playground.loaded import Loaded, load
+from workers.models.verified import verify
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def loaded_of(values: dict[str, Any]) -> Loaded:
         limit_memory(values["memory_bytes"])
     torch.set_num_threads(values["threads"])
     refuse_too_large(Path(values["model"]), values["memory_bytes"])
+    verify(Path(values["model"]), values["files"])
     try:
         return load(Path(values["model"]), device)
     except MemoryError:
