@@ -99,6 +99,11 @@ class Turn(models.Model):
     def __str__(self) -> str:
         return f"{self.conversation_id}/{self.number}"
 
+    def can_be_judged(self) -> bool:
+        """Needs answers prefetched: there are two, and neither has failed."""
+        answers = list(self.answers.all())
+        return len(answers) == len(Side) and not any(answer.problem for answer in answers)
+
 
 class AnswerQuerySet(models.QuerySet["Answer"]):
     def open(self) -> AnswerQuerySet:

@@ -232,6 +232,7 @@ class PlayGround extends HTMLElement {
   // What was typed comes back, to be mended and asked again.
   showProblem(text, problem) {
     text.after(problemNode(problem));
+    text.closest(".turn").querySelector(".judgement")?.remove();
     this.follow();
     const { value } = this.form?.elements.text ?? {};
     if (value === "") this.form.elements.text.value = this.lastText ?? "";
