@@ -13,6 +13,7 @@ from ninja.errors import HttpError
 
 from llmhub.accounts.models import ApiToken, Project
 from llmhub.api.auth import DATASETS, READ
+from llmhub.api.refusals import NotAdded
 from llmhub.api.schemas import Refusal
 from llmhub.datasets import imports, processing, services
 from llmhub.datasets.forms import FactsForm
@@ -21,14 +22,6 @@ from llmhub.datasets.problems import explain
 from llmhub.lib.problems import Problem
 
 router = Router()
-
-
-class NotAdded(Exception):
-    """Why a dataset was refused: reasons by the name of the parameter."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__(errors)
-        self.errors = errors
 
 
 class FileOut(Schema):

@@ -14,6 +14,7 @@ from ninja.errors import HttpError
 from llmhub.api.auth import MODELS, READ
 from llmhub.api.datasets import project_of
 from llmhub.api.operations import named, slug_in
+from llmhub.api.refusals import NotEvaluated
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.models import DatasetVersion
 from llmhub.datasets.problems import explain
@@ -29,14 +30,6 @@ router = Router()
 ITEMS_AT_ONCE = 200
 # Fields of the form that a script knows by another name.
 AS_ASKED = {"text": "rows", "file": "rows", "dataset_version": "dataset"}
-
-
-class NotRegistered(Exception):
-    """Why a task was refused: reasons by the name of the parameter."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__(errors)
-        self.errors = errors
 
 
 class TaskIn(Schema):
@@ -168,7 +161,7 @@ def register_task(request: HttpRequest, body: TaskIn) -> Status[TaskOut]:
     values["dataset_version"] = data_of(request, values.pop("dataset"))
     form = TaskForm(project_of(request), values)
     if not form.is_valid():
-        raise NotRegistered(
+        raise NotEvaluated(
             {AS_ASKED.get(name, name): [*map(str, why)] for name, why in form.errors.items()}
         )
     return Status(201, TaskOut.of(form.save(request.auth.user)))  # type: ignore[attr-defined]
@@ -181,7 +174,7 @@ def data_of(request: HttpRequest, reference: str) -> int | str:
     rows = DatasetVersion.objects.filter(dataset__project=project_of(request))
     found = named(rows.filter(dataset__slug=slug_in(reference)), reference)
     if found is None:
-        raise NotRegistered({"dataset": [_("“%s” was not found.") % reference]})
+        raise NotEvaluated({"dataset": [_("“%s” was not found.") % reference]})
     return int(found.pk)
 
 
@@ -215,7 +208,7 @@ def start_evaluation(request: HttpRequest, body: EvaluateIn) -> Status[Evaluatio
     if body.style not in dict(STYLES):
         errors["style"] = [_("It is one of %(known)s.") % {"known": ", ".join(dict(STYLES))}]
     if errors or version is None or task is None:
-        raise NotRegistered(errors)
+        raise NotEvaluated(errors)
     options = body.dict(exclude={"model", "task"})
     user = request.auth.user  # type: ignore[attr-defined]
     found = evaluating.evaluate(version, task, user, options)

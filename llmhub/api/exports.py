@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 
 from llmhub.accounts.models import ApiToken
 from llmhub.api.auth import MODELS, READ
+from llmhub.api.refusals import NotExported
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.models import DatasetVersion
 from llmhub.datasets.problems import explain
@@ -22,14 +23,6 @@ router = Router()
 
 VERSION = "/models/{slug:slug}/{int:number}/exports"
 EXPORT = VERSION + "/{int:export_id}"
-
-
-class NotExported(Exception):
-    """Why an export was not started: reasons by the name of the parameter."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__(errors)
-        self.errors = errors
 
 
 class ExportIn(Schema):

@@ -20,6 +20,7 @@ from llmhub.api import (
     reviews,
 )
 from llmhub.api.operations import router
+from llmhub.api.refusals import NotDone
 from llmhub.metrics.filters.errors import FilterError
 from llmhub.runs.refusal import LaunchRefused
 
@@ -107,33 +108,9 @@ def launch_refused(request: HttpRequest, refusal: LaunchRefused) -> HttpResponse
     return api.create_response(request, body, status=422)
 
 
-@api.exception_handler(datasets.NotAdded)
-def dataset_not_added(request: HttpRequest, refusal: datasets.NotAdded) -> HttpResponse:
-    body = {"detail": _("The dataset was not added."), "fields": refusal.errors}
-    return api.create_response(request, body, status=422)
-
-
-@api.exception_handler(registry.NotDone)
-def model_refused(request: HttpRequest, refusal: registry.NotDone) -> HttpResponse:
-    body = {"detail": _("The model stays as it is."), "fields": refusal.errors}
-    return api.create_response(request, body, status=422)
-
-
-@api.exception_handler(evaluations.NotRegistered)
-def evaluation_refused(request: HttpRequest, refusal: evaluations.NotRegistered) -> HttpResponse:
-    body = {"detail": _("Nothing was started or registered."), "fields": refusal.errors}
-    return api.create_response(request, body, status=422)
-
-
-@api.exception_handler(exports.NotExported)
-def export_refused(request: HttpRequest, refusal: exports.NotExported) -> HttpResponse:
-    body = {"detail": _("The export was not started."), "fields": refusal.errors}
-    return api.create_response(request, body, status=422)
-
-
-@api.exception_handler(playground.NotAsked)
-def question_refused(request: HttpRequest, refusal: playground.NotAsked) -> HttpResponse:
-    body = {"detail": _("The model was not asked."), "fields": refusal.errors}
+@api.exception_handler(NotDone)
+def not_done(request: HttpRequest, refusal: NotDone) -> HttpResponse:
+    body = {"detail": str(refusal.detail), "fields": refusal.errors}
     return api.create_response(request, body, status=422)
 
 

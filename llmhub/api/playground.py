@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 
 from llmhub.accounts.models import ApiToken
 from llmhub.api.auth import MODELS, READ
+from llmhub.api.refusals import NotAsked
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.problems import explain
 from llmhub.lib.texts import is_storable
@@ -78,14 +79,6 @@ class AnswerOut(Schema):
             figures=answer.figures,
             problem=str(explain(answer.problem) or ""),
         )
-
-
-class NotAsked(Exception):
-    """Why a question was refused: reasons by the name of the field."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__(errors)
-        self.errors = errors
 
 
 def token(request: HttpRequest) -> ApiToken:

@@ -15,6 +15,7 @@ from ninja import Field, Router, Schema, Status
 from llmhub.api.auth import MODELS, PROMOTE, READ
 from llmhub.api.datasets import project_of
 from llmhub.api.operations import slug_in
+from llmhub.api.refusals import NotMoved
 from llmhub.api.schemas import Refusal
 from llmhub.datasets.problems import explain
 from llmhub.registry import cards, lineage, page, promotion, registering
@@ -25,14 +26,6 @@ from llmhub.runs.models import Checkpoint, Run
 from llmhub.runs.said import Refused
 
 router = Router()
-
-
-class NotDone(Exception):
-    """Why a model was not registered or moved: reasons by the name of the parameter."""
-
-    def __init__(self, errors: dict[str, list[str]]) -> None:
-        super().__init__(errors)
-        self.errors = errors
 
 
 class RegisterIn(Schema):
@@ -217,24 +210,24 @@ def register_model(request: HttpRequest, body: RegisterIn) -> Status[VersionOut]
         else:
             made = registering.register_here(checkpoint, user)
     except Refused as refusal:
-        raise NotDone(refusal.errors) from refusal
+        raise NotMoved(refusal.errors) from refusal
     return Status(202, VersionOut.of(page.versions().get(pk=made.pk)))
 
 
 def named(request: HttpRequest, slug: str) -> Model:
     found = Model.objects.filter(project=project_of(request), slug=slug_in(slug)).first()
     if found is None:
-        raise NotDone({"model": [_("There is no model “%(slug)s”.") % {"slug": slug}]})
+        raise NotMoved({"model": [_("There is no model “%(slug)s”.") % {"slug": slug}]})
     return found
 
 
 def checkpoint_of(request: HttpRequest, body: RegisterIn) -> Checkpoint:
     run = Run.objects.filter(project=project_of(request), pk=body.run).first()
     if run is None:
-        raise NotDone({"run": [_("There is no run %(run)s in this project.") % {"run": body.run}]})
+        raise NotMoved({"run": [_("There is no run %(run)s in this project.") % {"run": body.run}]})
     found = inputs.find(run, body.step)
     if found is None:
-        raise NotDone({"step": [_("The run has no such checkpoint that is kept.")]})
+        raise NotMoved({"step": [_("The run has no such checkpoint that is kept.")]})
     return found
 
 
@@ -289,7 +282,7 @@ def move_model_version(
     try:
         return PromotionOut.of(promotion.promote(version, body.stage, user, body.reason))
     except Refused as refusal:
-        raise NotDone(refusal.errors) from refusal
+        raise NotMoved(refusal.errors) from refusal
 
 
 @router.post(
@@ -302,4 +295,4 @@ def roll_back_model(request: HttpRequest, slug: str, body: RollBackIn) -> Promot
     try:
         return PromotionOut.of(promotion.roll_back(model, body.version, user, body.reason))
     except Refused as refusal:
-        raise NotDone(refusal.errors) from refusal
+        raise NotMoved(refusal.errors) from refusal

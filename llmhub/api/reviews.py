@@ -12,7 +12,8 @@ from ninja.errors import HttpError
 
 from llmhub.api.auth import MODELS, READ
 from llmhub.api.datasets import project_of
-from llmhub.api.evaluations import NotRegistered, in_range
+from llmhub.api.evaluations import in_range
+from llmhub.api.refusals import NotEvaluated
 from llmhub.api.schemas import Refusal
 from llmhub.registry import reviewing
 from llmhub.registry.models import Evaluation, Review
@@ -84,7 +85,7 @@ def open_review(request: HttpRequest, body: ReviewIn) -> Status[ReviewOut]:
     user = request.auth.user  # type: ignore[attr-defined]
     made = form.open(user) if form.is_valid() else None
     if made is None:
-        raise NotRegistered({name: [*map(str, reasons)] for name, reasons in form.errors.items()})
+        raise NotEvaluated({name: [*map(str, reasons)] for name, reasons in form.errors.items()})
     return Status(201, ReviewOut.of(all_of(request).get(pk=made.pk)))
 
 
