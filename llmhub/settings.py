@@ -138,6 +138,7 @@ INSTALLED_APPS = [
     "llmhub.runs",
     "llmhub.metrics",
     "llmhub.registry",
+    "llmhub.checklists",
     "llmhub.dashboard",
     "llmhub.api",
 ]

@@ -1,0 +1,48 @@
+"""The audit log of a project: who did what, in the order in which it happened.
+
+Written in the transaction of the act itself. Each entry holds the hash of the one before it, so that
+an entry which is changed, removed or put in between breaks the chain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from llmhub.accounts.models import AuditEntry, Project
+from llmhub.lib.canonical import digest
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import User
+
+# What the first entry of a project holds for the one before it.
+BEGINNING = "0" * 64
+
+
+@transaction.atomic
+def record(
+    project: Project | int, user: User | None, act: str, about: str, **data: Any
+) -> AuditEntry:
+    """Appends an entry; `about` names the object, as `checklist:12` or `run:7`.
+
+    `data` must be JSON. Ids of people, never their names: a person can be erased.
+    """
+    project_id = project if isinstance(project, int) else project.pk
+    # One after the other: the chain has one end.
+    Project.objects.select_for_update(no_key=True).get(pk=project_id)
+    last = AuditEntry.objects.filter(project_id=project_id).order_by("-number").first()
+    entry = AuditEntry(
+        project_id=project_id,
+        number=last.number + 1 if last else 1,
+        user_id=user.pk if user else None,
+        act=act,
+        about=about,
+        data=data,
+        at=timezone.now(),
+        previous=last.sha256 if last else BEGINNING,
+    )
+    entry.sha256 = digest(entry.content())
+    entry.save(force_insert=True)
+    return entry
