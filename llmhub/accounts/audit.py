@@ -1,7 +1,7 @@
 """The audit log of a project: who did what, in the order in which it happened.
 
-Written in the transaction of the act itself. Each entry holds the hash of the one before it, so that
-an entry which is changed, removed or put in between breaks the chain.
+Written in the transaction of the act itself. Each entry holds the hash of the one before it, so
+that an entry which is changed, removed or put in between breaks the chain.
 """
 
 from __future__ import annotations
