@@ -1,4 +1,4 @@
-"""A checkpoint becomes a model that is judged, tried, shipped and promoted, by hand of a browser."""
+"""A checkpoint becomes a model that is judged, tried, shipped and promoted, in a browser."""
 
 from __future__ import annotations
 
