@@ -43,6 +43,6 @@ def record(
         at=timezone.now(),
         previous=last.sha256 if last else BEGINNING,
     )
-    entry.sha256 = digest(entry.content())
+    entry.sha256 = digest(entry.link())
     entry.save(force_insert=True)
     return entry

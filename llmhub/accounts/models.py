@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import UTC
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -12,6 +13,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from llmhub.lib.canonical import digest
 
 
 def new_secret() -> str:
@@ -211,14 +214,20 @@ class AuditEntry(models.Model):
         return f"{self.number}: {self.act} {self.about}"
 
     def content(self) -> dict[str, object]:
-        """What the hash covers."""
         return {
             "project": self.project_id,
-            "number": self.number,
             "user": self.user_id,
             "act": self.act,
             "about": self.about,
             "data": self.data,
-            "at": self.at.isoformat(),
+            "at": self.at.astimezone(UTC).isoformat(),
+        }
+
+    def link(self) -> dict[str, object]:
+        """What the hash covers. An export shows the link alone where an entry is about something
+        else: it proves the chain, and says nothing of what happened."""
+        return {
+            "number": self.number,
             "previous": self.previous,
+            "content": digest(self.content()),
         }

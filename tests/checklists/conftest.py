@@ -1,30 +1,49 @@
-"""Alice, Bob and Charlie as in the tests of the accounts, and Vera, who only looks."""
-
 import pytest
-from django.test import Client
 
 from llmhub.accounts.models import Role
-from tests.accounts.conftest import (  # noqa: F401
-    alice,
-    as_alice,
-    as_bob,
-    as_charlie,
-    atlas,
-    bob,
-    charlie,
-    signed_in,
-)
-from tests.factories import join, make_user
+from llmhub.runs.states import State
+from tests.factories import PASSWORD, join, make_project, make_run, make_user
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    """People type their passwords in every other test here."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
-def as_vera(atlas) -> Client:  # noqa: F811
-    vera = make_user("vera@example.com")
-    join(vera, atlas, Role.VIEWER)
-    return signed_in(vera)
+def atlas(db):
+    return make_project("atlas")
+
+
+def person(project, name, role):
+    user = make_user(f"{name}@example.com", PASSWORD)
+    join(user, project, role)
+    return user
 
 
 @pytest.fixture
-def committed(django_capture_on_commit_callbacks):
-    """`with committed():` does what waits for the commit, as the hub would."""
-    return lambda: django_capture_on_commit_callbacks(execute=True)
+def ada(atlas):
+    """Who launches."""
+    return person(atlas, "ada", Role.MEMBER)
+
+
+@pytest.fixture
+def ben(atlas):
+    return person(atlas, "ben", Role.MEMBER)
+
+
+@pytest.fixture
+def cleo(atlas):
+    return person(atlas, "cleo", Role.APPROVER)
+
+
+@pytest.fixture
+def dan(atlas):
+    return person(atlas, "dan", Role.ADMIN)
+
+
+@pytest.fixture
+def waiting(atlas, ada):
+    """A run of Ada that waits for its sign-off."""
+    return make_run(atlas, State.AWAITING_SIGN_OFF, created_by=ada, queued_at=None)
