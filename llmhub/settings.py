@@ -331,6 +331,9 @@ JOB_KINDS = {
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 
+# What `manage.py verify_audit` compares with the audit log, beside the chain itself.
+AUDIT_WITNESSES = ["llmhub.checklists.witness.findings"]
+
 # Who is asked before a model's version moves to another stage. Start-up fails without it.
 PROMOTION_GATE = "llmhub.registry.promotion.open_gate"
 

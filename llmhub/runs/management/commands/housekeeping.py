@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from llmhub.accounts import anchors
 from llmhub.datasets import imports
 from llmhub.jobs import lifecycle as jobs
 from llmhub.jobs import outbox
@@ -30,6 +31,7 @@ def chores() -> list[Chore]:
         Chore(imports.tidy, every=600),
         Chore(files.tidy, every=3600),
         Chore(organise.empty_trash, every=600),
+        Chore(anchors.tend, every=60),
     ]
 
 
