@@ -398,6 +398,18 @@ def make_check(
     return Evidence.objects.create(checklist=checklist, item=key, **(values | fields))
 
 
+def make_evidence(checklist: Checklist, key: str, **fields: Any) -> Evidence:
+    """What a person attached: a link, unless another kind is named."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "kind": EvidenceKind.LINK,
+        "link": "https://example.com",
+        "parts_hash": checklist.parts_hash(item.depends),
+    }
+    return Evidence.objects.create(checklist=checklist, item=key, **(values | fields))
+
+
 QUALITY: dict[str, Any] = {
     "rows": "Fables v1",
     "tokens": 2_000,
