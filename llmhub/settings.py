@@ -331,8 +331,10 @@ JOB_KINDS = {
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 
-# Who is asked before a model's version moves to another stage. Start-up fails without it.
-PROMOTION_GATE = "llmhub.registry.promotion.open_gate"
+# Who is asked before a run is queued (a module), and before a model's version moves to another
+# stage (a function). Start-up fails without them.
+LAUNCH_GATE = "llmhub.checklists.gates"
+PROMOTION_GATE = "llmhub.checklists.gates.promotion"
 
 # The playground: models that one worker holds in memory at once, each in a process of its own; what
 # such a process may take, on what it computes (cpu, cuda, cuda:1), and after how long without a
