@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from llmhub.checklists.items import Part
 from llmhub.lib import model_reference
 from llmhub.lib.canonical import canonical, digest
-from llmhub.lib.model_reference import Kind, Reference
+from llmhub.lib.model_reference import Kind, NotAReference, Reference
 from llmhub.recipes import specs
 from llmhub.registry import lineage
 from llmhub.runs import inputs
@@ -187,7 +187,10 @@ def _of_edge(run: Run, row: RunInput) -> dict[str, Any]:
 
 
 def _of_reference(text: str) -> dict[str, Any]:
-    reference = model_reference.parse(text)
+    try:
+        reference = model_reference.parse(text)
+    except NotAReference:
+        return {"reference": text, "manifest": None}
     folder = _folder_of(reference)
     files = _files(folder) if folder and folder.is_dir() else []
     return {"reference": str(reference), "manifest": digest(files) if files else None}

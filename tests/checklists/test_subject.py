@@ -1,6 +1,9 @@
 """What a checklist is about: equal subjects have equal hashes, and each change is told by path."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from llmhub.checklists import subject
 from llmhub.checklists.subject import Change
@@ -15,6 +18,7 @@ from tests.factories import (
     make_model_version,
     make_run,
 )
+from tests.runs.alignment import SPECS
 
 pytestmark = pytest.mark.django_db
 PARTS = {"recipe", "data", "base_model", "code", "environment", "target"}
@@ -49,7 +53,7 @@ def test_a_run_consists_of_six_parts_that_follow_what_they_are(waiting):
 
 def test_it_is_read_from_the_database_and_not_from_what_somebody_holds(waiting):
     before = hashes(waiting)
-    waiting.config = waiting.config | {"seed": 5}
+    waiting.config["training"]["seed"] = 5
     assert changed(before, waiting) == set()
     waiting.save()
     assert changed(before, waiting) == {"recipe"}
@@ -79,11 +83,8 @@ def test_of_a_mix_the_weights_count(atlas, ada):
     assert changed(before, run) == {"data"}
 
 
-SFT = {"objective": "sft", "model": {"base_model": "demo:tiny"}}
-
-
 def make_tuned(project, reference, **fields):
-    spec = {**SFT, "model": {"base_model": reference}}
+    spec = {**SPECS["sft"], "model": {"base_model": reference}}
     return make_run(project, State.AWAITING_SIGN_OFF, spec=spec, **fields)
 
 
@@ -155,10 +156,6 @@ def test_code_environment_and_target_are_those_of_the_workers(waiting):
 
 
 def test_a_worker_that_is_silent_for_a_while_still_counts(waiting, settings):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
     make_worker()
     before = hashes(waiting)
     Worker.objects.update(last_seen_at=timezone.now() - timedelta(days=40))
