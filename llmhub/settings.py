@@ -367,8 +367,10 @@ JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 # 80 and 443.
 API_PROBE_HOSTS = probe_hosts("API_PROBE_HOSTS")
 
-# Who is asked before a model's version moves to another stage. Start-up fails without it.
-PROMOTION_GATE = "llmhub.registry.promotion.open_gate"
+# Who is asked before a run is queued (a module), and before a model's version moves to another
+# stage (a function). Start-up fails without them.
+LAUNCH_GATE = "llmhub.checklists.gates"
+PROMOTION_GATE = "llmhub.checklists.gates.promotion"
 
 # Evidence of checklists: what one file may have.
 EVIDENCE_MAX_BYTES = env_int("EVIDENCE_MAX_BYTES", 50 * 2**20)

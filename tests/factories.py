@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from llmhub.accounts.models import Membership, Project, Role, User, hash_secret, new_secret
 from llmhub.checklists import begin
-from llmhub.checklists.items import Content
+from llmhub.checklists.items import MOST_ITEMS, Content
 from llmhub.checklists.models import (
     Checklist,
     Evidence,
@@ -342,10 +342,14 @@ def make_template(
     guards: str = Guards.LAUNCH,
     slug: str = "",
 ) -> TemplateVersion:
-    """Version 1 of a template with these items in one group, or the next one of that slug."""
-    group = {"key": "all", "title": {"en": "All"}, "items": list(items) or [make_item()]}
+    """Version 1 of a template with these items in order, or the next one of that slug."""
+    items = items or (make_item(),)
+    groups = [
+        {"key": f"group-{at}", "title": {"en": "Group"}, "items": items[at : at + MOST_ITEMS]}
+        for at in range(0, len(items), MOST_ITEMS)
+    ]
     slug = slug or f"template-{next(_serial)}"
-    content = Content.model_validate({"title": {"en": slug.capitalize()}, "groups": [group]})
+    content = Content.model_validate({"title": {"en": slug.capitalize()}, "groups": groups})
     template, _ = Template.objects.get_or_create(
         project=project, slug=slug, defaults={"guards": guards}
     )
