@@ -100,6 +100,7 @@ URLS: dict[str, Rule] = {
     "people/<int:membership_id>/role/": action(ADMIN, of="membership", data={"role": "viewer"}),
     "people/<int:membership_id>/remove/": action(ADMIN, of="membership"),
     "people/invites/<int:invite_id>/revoke/": action(ADMIN, of="invite row"),
+    "audit/": Rule(Door.SESSION, reading(APPROVER)),
     "projects/new/": form(data={"name": "Mallory's"}),
     "projects/<slug:slug>/switch/": action(VIEWER, of="project"),
     "tokens/": form(data={"name": "laptop", "scopes": ["read"], "days": "30"}),
@@ -221,6 +222,23 @@ URLS: dict[str, Rule] = {
     "models/<int:model_id>/v<int:number>/again/": action(MEMBER, of="model version"),
     "models/<int:model_id>/v<int:number>/delete/": action(MEMBER, of="model version"),
     "runs/<int:run_id>/checkpoints/<int:checkpoint_id>/register/": action(MEMBER, "checkpoint"),
+    # checklists
+    "checklists/": page(),
+    "checklists/waiting/": page(),
+    "checklists/<int:checklist_id>/": page("checklist"),
+    "checklists/<int:checklist_id>/export.json": page("checklist"),
+    "checklists/<int:checklist_id>/export.pdf": page("checklist"),
+    "checklists/<int:checklist_id>/check/": action(MEMBER, of="checklist"),
+    "checklists/<int:checklist_id>/do/<slug:name>/": form(
+        MEMBER, of="checklist act", see=MEMBER, data={"text": "x"}
+    ),
+    "checklists/<int:checklist_id>/signatures/<int:signature_id>/withdraw/": action(
+        MEMBER, of="signature"
+    ),
+    "checklists/<int:checklist_id>/waivers/<int:waiver_id>/withdraw/": action(MEMBER, of="waiver"),
+    "checklists/<int:checklist_id>/evidence/<int:evidence_id>/file": page("evidence"),
+    "checklists/of-run/<int:run_id>/": page("run"),
+    "checklists/of-version/<int:version_id>/": form(MEMBER, of="model version row"),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),

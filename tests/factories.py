@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from llmhub.accounts.models import Membership, Project, Role, User, hash_secret, new_secret
 from llmhub.checklists import begin
-from llmhub.checklists.items import Content
+from llmhub.checklists.items import MOST_ITEMS, Content
 from llmhub.checklists.models import (
     Checklist,
     Evidence,
@@ -25,6 +25,7 @@ from llmhub.checklists.models import (
     Signature,
     Template,
     TemplateVersion,
+    Waiver,
 )
 from llmhub.datasets import storing
 from llmhub.datasets.identity import content_hash
@@ -341,10 +342,14 @@ def make_template(
     guards: str = Guards.LAUNCH,
     slug: str = "",
 ) -> TemplateVersion:
-    """Version 1 of a template with these items in one group, or the next one of that slug."""
-    group = {"key": "all", "title": {"en": "All"}, "items": list(items) or [make_item()]}
+    """Version 1 of a template with these items in order, or the next one of that slug."""
+    items = items or (make_item(),)
+    groups = [
+        {"key": f"group-{at}", "title": {"en": "Group"}, "items": items[at : at + MOST_ITEMS]}
+        for at in range(0, len(items), MOST_ITEMS)
+    ]
     slug = slug or f"template-{next(_serial)}"
-    content = Content.model_validate({"title": {"en": slug.capitalize()}, "groups": [group]})
+    content = Content.model_validate({"title": {"en": slug.capitalize()}, "groups": groups})
     template, _ = Template.objects.get_or_create(
         project=project, slug=slug, defaults={"guards": guards}
     )
@@ -380,6 +385,20 @@ def make_signature(checklist: Checklist, key: str, user: User, **fields: Any) ->
         "meaning": Meaning.VERIFIED,
     }
     return Signature.objects.create(checklist=checklist, item=key, user=user, **(values | fields))
+
+
+def make_waiver(checklist: Checklist, key: str, by: User, **fields: Any) -> Waiver:
+    """By a person who answers for it themselves, for a week."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "parts": checklist.parts(item.depends),
+        "parts_hash": checklist.parts_hash(item.depends),
+        "owner": by,
+        "reason": "Not needed.",
+        "until": timezone.localdate() + timedelta(days=7),
+    }
+    return Waiver.objects.create(checklist=checklist, item=key, by=by, **(values | fields))
 
 
 def make_check(

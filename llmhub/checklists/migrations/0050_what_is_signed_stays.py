@@ -139,7 +139,7 @@ DROP TRIGGER checklists_{table}_stays ON checklists_{table};
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0005_audit_entries_stay"),
-        ("checklists", "0001_initial"),
+        ("checklists", "0040_letters"),
     ]
 
     operations = [

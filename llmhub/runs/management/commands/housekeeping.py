@@ -9,7 +9,9 @@ import signal
 import threading
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
 
 from llmhub.accounts import anchors
 from llmhub.datasets import imports
@@ -32,6 +34,7 @@ def chores() -> list[Chore]:
         Chore(files.tidy, every=3600),
         Chore(organise.empty_trash, every=600),
         Chore(anchors.tend, every=60),
+        *(Chore(import_string(name), every) for name, every in settings.CHORES.items()),
     ]
 
 
