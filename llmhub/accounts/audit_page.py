@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from llmhub.accounts import anchors
 from llmhub.accounts.models import AuditEntry, Project, User
+from llmhub.lib.remarks import UNFIT
 
 PER_PAGE = 50
 MAX_ABOUT = 80
@@ -104,6 +105,8 @@ def context(project: Project, asked: QueryDict) -> dict[str, Any]:
 def filtered(project: Project, about: str, person: str, act: str) -> QuerySet[AuditEntry]:
     """Newest first; what cannot be is nothing."""
     rows = project.audit.order_by("-number")
+    if UNFIT.search(about + act):
+        return rows.none()
     if about:
         rows = rows.filter(about=about)
     if act:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -161,7 +162,7 @@ class Signed:
         self.record(None, "evidence.added", row, "evidence", item=item)
         return row
 
-    def sign(self, item: str, user: User, evidence: list[Evidence] = ()) -> Signature:
+    def sign(self, item: str, user: User, evidence: Sequence[Evidence] = ()) -> Signature:
         row = Signature.objects.create(
             **self.bound(item),
             user=user,
