@@ -25,7 +25,7 @@ def as_pdf(request: HubRequest, checklist_id: int) -> HttpResponse:
 
     checklist = get(request, checklist_id)
     found = export.document(checklist)
-    states = {item.key: str(item.state.label) for item in standing.of(checklist).items}
+    states = {item.key: item.state for item in standing.of(checklist).items}
     return sent(pdf.render(found, states), "application/pdf", f"checklist-{checklist_id}.pdf")
 
 

@@ -13,13 +13,17 @@ from django.utils.translation import gettext as _
 from fpdf import FPDF
 from fpdf.enums import TextMode
 
+from llmhub.accounts.audit_page import ACTS
 from llmhub.accounts.models import Role
 from llmhub.checklists import export, pdf_fonts
 from llmhub.checklists.items import said
 from llmhub.checklists.models import ChecklistState, EvidenceKind, Meaning, Outcome
+from llmhub.checklists.standing import ItemState
 from llmhub.lib.canonical import canonical, digest
 
-INK, GREY, RED, GREEN = (20, 24, 33), (100, 106, 118), (176, 32, 32), (22, 110, 60)
+INK, GREY = (20, 24, 33), (100, 106, 118)
+RED, AMBER, GREEN = (176, 32, 32), (146, 84, 0), (22, 110, 60)
+INKS = {ItemState.SIGNED: GREEN, ItemState.WAIVED: AMBER}
 TITLE, HEADING, TEXT, SMALL = 18.0, 13.0, 9.5, 7.5
 INDENT = 6.0
 MAX_VALUE = 600
@@ -98,14 +102,14 @@ class Paper(FPDF):
             self.add_page()
 
 
-def render(found: export.Document, states: Mapping[str, str]) -> bytes:
-    """`states`: how each item stands, in words."""
+def render(found: export.Document, states: Mapping[str, ItemState]) -> bytes:
+    """`states`: how each item stands now."""
     paper = Paper(found)
     first_page(paper, found)
     for group in found["template"]["content"]["groups"]:
         paper.heading(text_of(group["title"]))
         for item in group["items"]:
-            write_item(paper, found, item, states.get(item["key"], ""))
+            write_item(paper, found, item, states.get(item["key"]))
     write_comments(paper, found)
     write_log(paper, found)
     write_proof(paper, found)
@@ -168,7 +172,8 @@ def write_subject(paper: Paper, found: export.Document) -> None:
     paper.heading(_("What was signed"))
     for part, value in found["subject"].items():
         paper.keep_together(14)
-        paper.write_line(f"{part}  ·  {found['hashes'].get(part)}", TEXT, strong=True)
+        paper.write_line(part, TEXT, strong=True)
+        paper.write_line(f"SHA-256 {found['hashes'].get(part)}", SMALL, INK, INDENT)
         paper.write_line(cut(canonical(value)), SMALL, GREY, INDENT)
         paper.ln(1)
 
@@ -181,10 +186,11 @@ def cut(text: str) -> str:
 # --- items
 
 
-def write_item(paper: Paper, found: export.Document, item: Json, state: str) -> None:
-    paper.keep_together(16)
-    title = text_of(item["title"])
-    paper.write_line(f"{title}  –  {state}" if state else title, TEXT + 0.5, strong=True)
+def write_item(paper: Paper, found: export.Document, item: Json, state: ItemState | None) -> None:
+    paper.keep_together(20)
+    paper.write_line(text_of(item["title"]), TEXT + 0.5, strong=True)
+    if state:
+        paper.write_line(str(state.label), TEXT, INKS.get(state, RED), INDENT, strong=True)
     for row in of_item(found["evidence"], item):
         paper.write_line(evidence_line(found, row["content"]), SMALL + 1, INK, INDENT)
     for row in of_item(found["signatures"], item):
@@ -278,7 +284,8 @@ def write_log(paper: Paper, found: export.Document) -> None:
         if isinstance(content, dict):
             who = person(found, content["user"]) if content["user"] else _("the hub")
             item = content["data"].get("item", "")
-            words = [f"#{link['number']}", when(content["at"]), who, content["act"], item]
+            act = str(ACTS.get(content["act"], content["act"]))
+            words = [f"#{link['number']}", when(content["at"]), who, act, item]
             paper.write_line(" · ".join(filter(None, words)), SMALL + 1)
     others = sum(not isinstance(link["content"], dict) for link in found["audit"])
     text = ngettext(

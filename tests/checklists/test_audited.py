@@ -11,9 +11,19 @@ from django.utils import timezone
 from llmhub.accounts.models import User
 from llmhub.checklists.models import Checklist, Evidence, Signature, TemplateVersion, Waiver
 from llmhub.lib.canonical import digest
+from llmhub.registry import registering
+from llmhub.registry.models import ModelVersion
+from llmhub.runs.said import Refused
 from tests.accounts.test_audit import verified
 from tests.checklists.signed import Signed
-from tests.factories import make_run
+from tests.factories import (
+    make_checklist,
+    make_model_version,
+    make_project,
+    make_run,
+    make_signature,
+    make_user,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -184,6 +194,17 @@ def test_a_row_that_nobody_recorded_is_found(signed, of):
     made.save()
     [found] = [one for one in verified() if f"{model._meta.db_table} {made.pk}" in one]
     assert "no entry of the audit log speaks of it" in found
+
+
+def test_a_version_that_people_signed_for_is_kept(db):
+    version = make_model_version(make_run(make_project("models")))
+    row = make_checklist(version=version)
+    make_signature(row, "benchmarks", make_user())
+    with pytest.raises(Refused, match="its checklist was signed"):
+        registering.delete(version)
+    untouched = make_model_version(version.run)
+    registering.delete(untouched)
+    assert not ModelVersion.objects.filter(pk=untouched.pk).exists()
 
 
 def test_a_check_that_found_nothing_yet_may_go(signed):
