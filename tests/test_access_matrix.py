@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
+from llmhub.checklists.models import LaunchRule, TemplateChange
 from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
@@ -39,10 +40,12 @@ from tests.factories import (
     make_evaluation_task,
     make_export,
     make_external_run,
+    make_item,
     make_model_version,
     make_project,
     make_recipe_version,
     make_run,
+    make_template,
     make_user,
 )
 from tests.sockets import Socket
@@ -51,6 +54,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
 OUR_APPS = {
+    "checklists",
     "accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry",
 }  # fmt: skip
 
@@ -222,6 +226,16 @@ def make_objects(world: World, membership_id: int) -> None:
     version.model.name, version.model.slug = f"{MARK} model", "their-model"
     version.model.save()
     export = make_export(version, {f"{MARK}.txt": MARK.encode()})
+    template = make_template(
+        make_item("one", title={"en": f"{MARK} item"}), project=world.atlas, slug="their-template"
+    ).template
+    proposal = TemplateChange.objects.create(
+        project=world.atlas, template=template, content=template.latest().content,
+        guards="", proposed_by=world.alice,
+    )  # fmt: skip
+    LaunchRule.objects.create(
+        project=world.atlas, proposal={"parameters": 7, "gpu_hours": None}, proposed_by=world.alice
+    )
     in_version = {"model_id": version.model_id, "number": 1}
     in_slug = {"slug": "their-model", "number": 1}
     in_export = {"export_id": export.pk}
@@ -237,6 +251,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "dataset version": {"slug": "their-text", "number": 1},
         "job": {"job_id": job.pk},
         "mix": {"slug": "their-mix"},
+        "template": {"slug": "their-template"},
+        "template change": {"change_id": proposal.pk},
         "task": {"task_id": task.pk},
         "evaluation": {"evaluation_id": new.pk},
         "review": {"review_id": review.pk},

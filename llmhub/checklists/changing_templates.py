@@ -22,6 +22,8 @@ from llmhub.runs.said import Refused
 
 # What addresses beside the names of templates begin with.
 RESERVED = {"new", "changes"}
+# Who makes and changes templates that guard nothing.
+COPIES = Role.APPROVER
 
 
 @transaction.atomic
@@ -68,8 +70,14 @@ def guarded(template: Template, guards: str = Guards.NOTHING) -> bool:
     return bool(template.guards or guards)
 
 
+def role_for(template: Template, guards: str = Guards.NOTHING) -> Role:
+    """Who may change it, or propose to."""
+    return Role.ADMIN if guarded(template, guards) else COPIES
+
+
 def open_change(template: Template, project: Project) -> TemplateChange | None:
-    return TemplateChange.objects.filter(template=template, project=project, ended_at=None).first()
+    rows = TemplateChange.objects.select_related("proposed_by")
+    return rows.filter(template=template, project=project, ended_at=None).first()
 
 
 @transaction.atomic
