@@ -12,6 +12,7 @@ from ninja.errors import ValidationError
 
 from llmhub.api import (
     checklist_exports,
+    checklist_templates,
     checklists,
     datasets,
     evaluations,
@@ -95,6 +96,7 @@ api = HubAPI(
 )
 api.add_router("", router)
 api.add_router("", datasets.router)
+api.add_router("", checklist_templates.router)
 api.add_router("", evaluations.router)
 api.add_router("", reviews.router)
 api.add_router("", external.router)
