@@ -100,6 +100,7 @@ URLS: dict[str, Rule] = {
     "people/<int:membership_id>/role/": action(ADMIN, of="membership", data={"role": "viewer"}),
     "people/<int:membership_id>/remove/": action(ADMIN, of="membership"),
     "people/invites/<int:invite_id>/revoke/": action(ADMIN, of="invite row"),
+    "audit/": Rule(Door.SESSION, reading(APPROVER)),
     "projects/new/": form(data={"name": "Mallory's"}),
     "projects/<slug:slug>/switch/": action(VIEWER, of="project"),
     "tokens/": form(data={"name": "laptop", "scopes": ["read"], "days": "30"}),
@@ -223,6 +224,32 @@ URLS: dict[str, Rule] = {
     "models/<int:model_id>/v<int:number>/again/": action(MEMBER, of="model version"),
     "models/<int:model_id>/v<int:number>/delete/": action(MEMBER, of="model version"),
     "runs/<int:run_id>/checkpoints/<int:checkpoint_id>/register/": action(MEMBER, "checkpoint"),
+    # checklists
+    "checklists/": page(),
+    "checklists/waiting/": page(),
+    "checklists/<int:checklist_id>/": page("checklist"),
+    "checklists/<int:checklist_id>/export.json": page("checklist"),
+    "checklists/<int:checklist_id>/export.pdf": page("checklist"),
+    "checklists/<int:checklist_id>/check/": action(MEMBER, of="checklist"),
+    "checklists/<int:checklist_id>/do/<slug:name>/": form(
+        MEMBER, of="checklist act", see=MEMBER, data={"text": "x"}
+    ),
+    "checklists/<int:checklist_id>/signatures/<int:signature_id>/withdraw/": action(
+        MEMBER, of="signature"
+    ),
+    "checklists/<int:checklist_id>/waivers/<int:waiver_id>/withdraw/": action(MEMBER, of="waiver"),
+    "checklists/<int:checklist_id>/evidence/<int:evidence_id>/file": page("evidence"),
+    "checklists/of-version/<int:version_id>/": form(MEMBER, of="model version row"),
+    # templates of checklists, and when a run is big
+    "checklists/templates/": page(),
+    "checklists/templates/new/": form(APPROVER, see=APPROVER),
+    "checklists/templates/<slug:slug>/": page("template"),
+    "checklists/templates/<slug:slug>/edit/": form(ADMIN, of="template", see=ADMIN),
+    "checklists/templates/changes/<int:change_id>/confirm/": action(ADMIN, "template change"),
+    "checklists/templates/changes/<int:change_id>/withdraw/": action(ADMIN, "template change"),
+    "checklists/rule/": form(ADMIN, data={"parameters": "5"}),
+    "checklists/rule/confirm/": action(ADMIN),
+    "checklists/rule/withdraw/": action(ADMIN),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),
@@ -251,6 +278,7 @@ URLS: dict[str, Rule] = {
     "api/v1/": NOTHING,
     "api/v1/openapi.json": public("GET", "HEAD"),
     "api/v1/recipes": api(GET=READ),
+    "api/v1/checklist-templates": api(GET=READ),
     "api/v1/datasets": api(GET=READ, POST=DATASETS),
     "api/v1/datasets/<slug:slug>/<int:number>": api("dataset version", GET=READ),
     "api/v1/datasets/<slug:slug>/<int:number>/report": api(

@@ -24,6 +24,7 @@ ODD = {
     "half a surrogate pair": "%ed%a0%80",
 }
 QUERIES = {
+    "audit/": ("about", "person", "act", "page", "project"),
     "runs/": ("filter", "columns", "sort", "page", "view", "project"),
     "compare/": ("runs", "base"),
     "compare/marks/": ("runs",),
@@ -41,6 +42,10 @@ QUERIES = {
     "mixes/<slug:slug>/": ("version", "recipe", "scale", "tokens"),
     "mixes/<slug:slug>/edit/": ("version",),
     "models/new/": ("checkpoint", "model"),
+    "checklists/": ("show", "page", "project"),
+    "checklists/<int:checklist_id>/do/<slug:name>/": ("item",),
+    "checklists/templates/new/": ("from",),
+    "checklists/templates/<slug:slug>/": ("version",),
     "evaluations/": ("model", "base", "project"),
     "evaluations/new/": ("versions", "tasks"),
     "evaluations/compare/": ("old", "new", "shown", "page"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from datetime import UTC
 from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -12,6 +13,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from llmhub.lib.canonical import digest
 
 
 def new_secret() -> str:
@@ -181,3 +184,50 @@ class ApiToken(models.Model):
 
     def is_usable(self) -> bool:
         return not self.revoked_at and (not self.expires_at or self.expires_at > timezone.now())
+
+
+class AuditEntry(models.Model):
+    """One act in a project; see `accounts.audit`. Rows are never changed: triggers forbid it."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="audit")
+    number = models.PositiveBigIntegerField()
+    # No constraint: the entry stays when the person is erased.
+    user = models.ForeignKey(
+        User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    act = models.CharField(max_length=40)
+    about = models.CharField(max_length=80)
+    data = models.JSONField(default=dict)
+    at = models.DateTimeField()
+    # The hash of the entry before it, and its own, which covers that.
+    previous = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["project", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="audit_entries_in_a_row")
+        ]
+        indexes = [models.Index(fields=["project", "about"], name="audit_about")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.act} {self.about}"
+
+    def content(self) -> dict[str, object]:
+        return {
+            "project": self.project_id,
+            "user": self.user_id,
+            "act": self.act,
+            "about": self.about,
+            "data": self.data,
+            "at": self.at.astimezone(UTC).isoformat(),
+        }
+
+    def link(self) -> dict[str, object]:
+        """What the hash covers. An export shows the link alone where an entry is about something
+        else: it proves the chain, and says nothing of what happened."""
+        return {
+            "number": self.number,
+            "previous": self.previous,
+            "content": digest(self.content()),
+        }

@@ -11,6 +11,9 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from llmhub.api import (
+    checklist_exports,
+    checklist_templates,
+    checklists,
     datasets,
     evaluations,
     exports,
@@ -94,12 +97,15 @@ api = HubAPI(
 )
 api.add_router("", router)
 api.add_router("", datasets.router)
+api.add_router("", checklist_templates.router)
 api.add_router("", evaluations.router)
 api.add_router("", reviews.router)
 api.add_router("", external.router)
 api.add_router("", registry.router)
 api.add_router("", exports.router)
 api.add_router("", playground.router)
+api.add_router("", checklist_exports.router)
+api.add_router("", checklists.router)
 
 
 @api.exception_handler(LaunchRefused)

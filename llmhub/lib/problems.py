@@ -397,6 +397,10 @@ TEXTS: dict[str, Text] = {
         _("lm-eval could not do the task “%(name)s”: %(detail)s"),
         _("See whether it knows the task and has its data on this machine."),
     ),
+    # Checks of a checklist
+    "subject_changed": Text(
+        _("What is signed off was changed before the check began."), _("Start it again.")
+    ),
     # The machine that works on it
     "cancelled": Text(_("Cancelled by a person.")),
     "disk_full": Text(

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ChecklistsConfig(AppConfig):
+    name = "llmhub.checklists"
