@@ -25,6 +25,7 @@ from llmhub.checklists.models import (
     Signature,
     Template,
     TemplateVersion,
+    Waiver,
 )
 from llmhub.datasets import storing
 from llmhub.datasets.identity import content_hash
@@ -384,6 +385,20 @@ def make_signature(checklist: Checklist, key: str, user: User, **fields: Any) ->
         "meaning": Meaning.VERIFIED,
     }
     return Signature.objects.create(checklist=checklist, item=key, user=user, **(values | fields))
+
+
+def make_waiver(checklist: Checklist, key: str, by: User, **fields: Any) -> Waiver:
+    """By a person who answers for it themselves, for a week."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "parts": checklist.parts(item.depends),
+        "parts_hash": checklist.parts_hash(item.depends),
+        "owner": by,
+        "reason": "Not needed.",
+        "until": timezone.localdate() + timedelta(days=7),
+    }
+    return Waiver.objects.create(checklist=checklist, item=key, by=by, **(values | fields))
 
 
 def make_check(
