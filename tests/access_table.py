@@ -221,6 +221,21 @@ URLS: dict[str, Rule] = {
     "models/<int:model_id>/v<int:number>/again/": action(MEMBER, of="model version"),
     "models/<int:model_id>/v<int:number>/delete/": action(MEMBER, of="model version"),
     "runs/<int:run_id>/checkpoints/<int:checkpoint_id>/register/": action(MEMBER, "checkpoint"),
+    # checklists
+    "checklists/": page(),
+    "checklists/waiting/": page(),
+    "checklists/<int:checklist_id>/": page("checklist"),
+    "checklists/<int:checklist_id>/check/": action(MEMBER, of="checklist"),
+    "checklists/<int:checklist_id>/do/<slug:name>/": form(
+        MEMBER, of="checklist act", see=MEMBER, data={"text": "x"}
+    ),
+    "checklists/<int:checklist_id>/signatures/<int:signature_id>/withdraw/": action(
+        MEMBER, of="signature"
+    ),
+    "checklists/<int:checklist_id>/waivers/<int:waiver_id>/withdraw/": action(MEMBER, of="waiver"),
+    "checklists/<int:checklist_id>/evidence/<int:evidence_id>/file": page("evidence"),
+    "checklists/of-run/<int:run_id>/": page("run"),
+    "checklists/of-version/<int:version_id>/": form(MEMBER, of="model version row"),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),

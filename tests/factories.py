@@ -13,6 +13,20 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from llmhub.accounts.models import Membership, Project, Role, User, hash_secret, new_secret
+from llmhub.checklists import begin
+from llmhub.checklists.items import MOST_ITEMS, Content
+from llmhub.checklists.models import (
+    Checklist,
+    Evidence,
+    EvidenceKind,
+    Guards,
+    Meaning,
+    Outcome,
+    Signature,
+    Template,
+    TemplateVersion,
+    Waiver,
+)
 from llmhub.datasets import storing
 from llmhub.datasets.identity import content_hash
 from llmhub.datasets.models import (
@@ -23,6 +37,7 @@ from llmhub.datasets.models import (
     MixPart,
     MixVersion,
 )
+from llmhub.lib.canonical import digest
 from llmhub.recipes import specs
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
@@ -306,6 +321,112 @@ def make_export(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return export
+
+
+PASSWORD = "correct horse battery staple"
+
+
+def make_item(key: str = "benchmarks", **fields: Any) -> dict[str, Any]:
+    """One that a member signs, or what a check decides where `check` names one."""
+    values: dict[str, Any] = {"key": key, "title": {"en": key.capitalize()}, "depends": ["recipe"]}
+    if "check" in fields:
+        values["how"] = "both"
+    if fields.get("how") == "machine":
+        values["signers"] = []
+    return values | fields
+
+
+def make_template(
+    *items: dict[str, Any],
+    project: Project | None = None,
+    guards: str = Guards.LAUNCH,
+    slug: str = "",
+) -> TemplateVersion:
+    """Version 1 of a template with these items in order, or the next one of that slug."""
+    items = items or (make_item(),)
+    groups = [
+        {"key": f"group-{at}", "title": {"en": "Group"}, "items": items[at : at + MOST_ITEMS]}
+        for at in range(0, len(items), MOST_ITEMS)
+    ]
+    slug = slug or f"template-{next(_serial)}"
+    content = Content.model_validate({"title": {"en": slug.capitalize()}, "groups": groups})
+    template, _ = Template.objects.get_or_create(
+        project=project, slug=slug, defaults={"guards": guards}
+    )
+    return TemplateVersion.objects.create(
+        template=template,
+        number=template.versions.count() + 1,
+        content=content.as_json(),
+        sha256=digest(content.as_json()),
+    )
+
+
+def make_checklist(
+    *items: dict[str, Any], run: Run | None = None, version: ModelVersion | None = None
+) -> Checklist:
+    """Of a run that waits, or of a version of a model, begun as the hub does."""
+    subject = version or run or make_run(make_project(), State.AWAITING_SIGN_OFF)
+    project = subject.model.project if isinstance(subject, ModelVersion) else subject.project
+    is_version = isinstance(subject, ModelVersion)
+    guards = Guards.PRODUCTION if is_version else Guards.LAUNCH
+    template = make_template(*items, project=project, guards=guards).template
+    begun = begin.for_version(subject, None) if is_version else begin.for_run(subject, None)
+    return next(one for one in begun if one.template_version.template_id == template.pk)
+
+
+def make_signature(checklist: Checklist, key: str, user: User, **fields: Any) -> Signature:
+    """As it is stored; `checklists.signing` is what makes them."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "parts": checklist.parts(item.depends),
+        "parts_hash": checklist.parts_hash(item.depends),
+        "role": Role.MEMBER,
+        "meaning": Meaning.VERIFIED,
+    }
+    return Signature.objects.create(checklist=checklist, item=key, user=user, **(values | fields))
+
+
+def make_waiver(checklist: Checklist, key: str, by: User, **fields: Any) -> Waiver:
+    """By a person who answers for it themselves, for a week."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "parts": checklist.parts(item.depends),
+        "parts_hash": checklist.parts_hash(item.depends),
+        "owner": by,
+        "reason": "Not needed.",
+        "until": timezone.localdate() + timedelta(days=7),
+    }
+    return Waiver.objects.create(checklist=checklist, item=key, by=by, **(values | fields))
+
+
+def make_check(
+    checklist: Checklist, key: str, outcome: str = Outcome.PASSED, **fields: Any
+) -> Evidence:
+    """What the item's check found of the subject as it is now."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "kind": EvidenceKind.CHECK,
+        "outcome": outcome,
+        "check_name": item.check,
+        "check_version": 1,
+        "parts_hash": checklist.parts_hash(item.depends),
+    }
+    return Evidence.objects.create(checklist=checklist, item=key, **(values | fields))
+
+
+def make_evidence(checklist: Checklist, key: str, **fields: Any) -> Evidence:
+    """What a person attached: a link, unless another kind is named."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "kind": EvidenceKind.LINK,
+        "link": "https://example.com",
+        "parts_hash": checklist.parts_hash(item.depends),
+    }
+    return Evidence.objects.create(checklist=checklist, item=key, **(values | fields))
 
 
 QUALITY: dict[str, Any] = {

@@ -14,6 +14,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -22,6 +23,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
+from llmhub.checklists import evidence
 from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
@@ -34,16 +36,20 @@ from tests.access_table import PROCESS_SOCKETS, SOCKETS, URLS, Door, Rule
 from tests.factories import (
     join,
     make_attempt,
+    make_checklist,
     make_dataset_version,
     make_evaluation,
     make_evaluation_task,
     make_export,
     make_external_run,
+    make_item,
     make_model_version,
     make_project,
     make_recipe_version,
     make_run,
+    make_signature,
     make_user,
+    make_waiver,
 )
 from tests.sockets import Socket
 
@@ -52,6 +58,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MARK = "Zanzibar"
 OUR_APPS = {
     "accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry",
+    "checklists",
 }  # fmt: skip
 
 
@@ -222,6 +229,13 @@ def make_objects(world: World, membership_id: int) -> None:
     version.model.name, version.model.slug = f"{MARK} model", "their-model"
     version.model.save()
     export = make_export(version, {f"{MARK}.txt": MARK.encode()})
+    item = make_item(title={"en": f"{MARK} item"})
+    checklist = make_checklist(item, make_item("second"), run=run)
+    signature = make_signature(checklist, "benchmarks", world.alice, note=MARK)
+    waiver = make_waiver(checklist, "second", world.alice, reason=MARK)
+    upload = SimpleUploadedFile(f"{MARK}.txt", MARK.encode())
+    shown = evidence.attach(checklist, "benchmarks", world.alice, file=upload)
+    in_checklist = {"checklist_id": checklist.pk}
     in_version = {"model_id": version.model_id, "number": 1}
     in_slug = {"slug": "their-model", "number": 1}
     in_export = {"export_id": export.pk}
@@ -242,6 +256,11 @@ def make_objects(world: World, membership_id: int) -> None:
         "review": {"review_id": review.pk},
         "reviewable": {"first": new.pk},
         "evaluations": {"old": old.pk, "new": new.pk},
+        "checklist": in_checklist,
+        "checklist act": in_checklist | {"name": "comment"},
+        "signature": in_checklist | {"signature_id": signature.pk},
+        "waiver": in_checklist | {"waiver_id": waiver.pk},
+        "evidence": in_checklist | {"evidence_id": shown.pk},
         "export": in_version | in_export,
         "export file": in_version | in_file,
         "slug export": in_slug | in_export,

@@ -41,6 +41,8 @@ QUERIES = {
     "mixes/<slug:slug>/": ("version", "recipe", "scale", "tokens"),
     "mixes/<slug:slug>/edit/": ("version",),
     "models/new/": ("checkpoint", "model"),
+    "checklists/": ("show", "page", "project"),
+    "checklists/<int:checklist_id>/do/<slug:name>/": ("item",),
     "evaluations/": ("model", "base", "project"),
     "evaluations/new/": ("versions", "tasks"),
     "evaluations/compare/": ("old", "new", "shown", "page"),

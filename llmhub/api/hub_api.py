@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from llmhub.api import (
+    checklists,
     datasets,
     evaluations,
     exports,
@@ -99,6 +100,7 @@ api.add_router("", external.router)
 api.add_router("", registry.router)
 api.add_router("", exports.router)
 api.add_router("", playground.router)
+api.add_router("", checklists.router)
 
 
 @api.exception_handler(LaunchRefused)
