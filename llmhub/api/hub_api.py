@@ -16,6 +16,7 @@ from llmhub.api import (
     evaluations,
     exports,
     external,
+    junit,
     playground,
     registry,
     reviews,
@@ -101,6 +102,7 @@ api.add_router("", registry.router)
 api.add_router("", exports.router)
 api.add_router("", playground.router)
 api.add_router("", checklists.router)
+api.add_router("", junit.router)
 
 
 @api.exception_handler(LaunchRefused)
