@@ -349,17 +349,6 @@ TEXTS: dict[str, Text] = {
     "host_not_allowed": Text(
         _("This hub may not ask %(host)s."), _("An operator adds it to API_PROBE_HOSTS.")
     ),
-    "address_forbidden": Text(
-        _("%(host)s leads to %(address)s, which no check may ask."),
-        _("See where the name should lead."),
-    ),
-    "unreachable": Text(
-        _("%(host)s does not answer: %(detail)s."), _("See whether the API is up.")
-    ),
-    "tls_broken": Text(
-        _("The certificate of %(host)s is not to be trusted: %(detail)s."),
-        _("Install a valid one."),
-    ),
     "not_https": Text(_("The address begins with http://."), _("Give the one with https://.")),
     "plain_http_answers": Text(
         _("Over plain HTTP it answers with %(status)s."),
