@@ -41,7 +41,7 @@ QUERIES = {
     "mixes/<slug:slug>/": ("version", "recipe", "scale", "tokens"),
     "mixes/<slug:slug>/edit/": ("version",),
     "models/new/": ("checkpoint", "model"),
-    "checklists/templates/new/": ("from",),
+    "checklists/templates/new/": ("template",),
     "checklists/templates/<slug:slug>/": ("version",),
     "evaluations/": ("model", "base", "project"),
     "evaluations/new/": ("versions", "tasks"),
