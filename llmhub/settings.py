@@ -62,6 +62,21 @@ def folders(name: str) -> list[Path]:
     return found
 
 
+def probe_hosts(name: str) -> list[tuple[str, int | None]]:
+    """Hosts with their port, or None where no port is named."""
+    found = []
+    for place in filter(None, (part.strip() for part in env(name).split(","))):
+        try:
+            parts = urlsplit(f"//{place}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        if not host or parts.netloc != place or "@" in place:
+            raise ImproperlyConfigured(f"{name} must name host or host:port, not {place!r}.")
+        found.append((host, port))
+    return found
+
+
 HUB_DATA = Path(env("HUB_DATA", str(BASE_DIR / "var"))).resolve()
 HUB_HOST = env("HUB_HOST", "127.0.0.1")
 HUB_PORT = env_int("HUB_PORT", 8000)
@@ -328,8 +343,16 @@ JOB_KINDS = {
     "model.register": "llmhub.registry.jobs.Register",
     "model.evaluate": "llmhub.registry.evaluation_jobs.Evaluate",
     "model.export": "llmhub.registry.exporting.ExportJob",
+    "checklist.devices": "llmhub.checklists.jobs.Devices",
+    "checklist.resume": "llmhub.checklists.jobs.Resume",
+    "checklist.membership": "llmhub.checklists.jobs.Membership",
+    "checklist.api": "llmhub.checklists.jobs.Api",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
+
+# Where checks of an API may ask: host or host:port, separated by commas. Without a port these are
+# 80 and 443.
+API_PROBE_HOSTS = probe_hosts("API_PROBE_HOSTS")
 
 # Who is asked before a model's version moves to another stage. Start-up fails without it.
 PROMOTION_GATE = "llmhub.registry.promotion.open_gate"

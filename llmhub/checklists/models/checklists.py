@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from llmhub.checklists.reasons import Said, explain
 from llmhub.lib.canonical import digest
 
 
@@ -188,6 +189,8 @@ class Evidence(OfItem):
     outcome = models.CharField(max_length=8, choices=Outcome, blank=True)
     check_name = models.CharField(max_length=40, blank=True)
     check_version = models.PositiveSmallIntegerField(null=True)
+    # Why: codes of `checklists.reasons` with their values.
+    reasons = models.JSONField(default=list, blank=True)
     measured = models.JSONField(default=dict, blank=True)
     inputs = models.JSONField(default=dict, blank=True)
     parts_hash = models.CharField(max_length=64)
@@ -209,6 +212,10 @@ class Evidence(OfItem):
     def __str__(self) -> str:
         return f"evidence {self.pk} of {self.item}"
 
+    def explained(self) -> list[Said]:
+        """Why a check ended as it did, for who reads it now."""
+        return [explain(reason) for reason in self.reasons]
+
     def content(self) -> dict[str, Any]:
         """What a signature that refers to it covers."""
         return {
@@ -216,6 +223,7 @@ class Evidence(OfItem):
             "item": self.item,
             "outcome": self.outcome,
             "check": [self.check_name, self.check_version],
+            "reasons": self.reasons,
             "measured": self.measured,
             "inputs": self.inputs,
             "parts": self.parts_hash,

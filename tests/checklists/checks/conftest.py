@@ -1,0 +1,1 @@
+from tests.accounts.conftest import alice, atlas  # noqa: F401
