@@ -70,7 +70,7 @@ def checklist_template(request: ProjectRequest, slug: str) -> HttpResponse:
 @require_form_methods
 @project_required(changing_templates.COPIES)
 def checklist_template_new(request: ProjectRequest) -> HttpResponse:
-    """An empty one, or with `?template=` a copy. What it guards is said afterwards, by two admins."""
+    """An empty one, or with `?template=` a copy. Two admins say afterwards what it guards."""
     slug = request.GET.get("template", "")
     origin = named(request, slug).latest().parsed if slug else None
     data = request.POST if request.method == "POST" else None
