@@ -304,8 +304,8 @@ def test_an_approver_cannot_make_a_template_guard(free, as_cleo):
 
 def test_a_copy_and_a_new_one_guard_nothing(built_in, atlas, as_cleo):
     (version,) = templates.guarding(atlas, Guards.LAUNCH)
-    assert len(titles(as_cleo.get(f"{NEW}?from=before-training"))) == 17
-    answer = as_cleo.post(f"{NEW}?from=before-training", posted(version.parsed), follow=True)
+    assert len(titles(as_cleo.get(f"{NEW}?template=before-training"))) == 17
+    answer = as_cleo.post(f"{NEW}?template=before-training", posted(version.parsed), follow=True)
     assert "guards nothing" in text(answer)
     assert templates.guarding(atlas, Guards.LAUNCH) == [version]
     data = posted(None, **{
