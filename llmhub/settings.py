@@ -418,6 +418,8 @@ LOGGING = {
         **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.access")},
         # Anyone may send a wrong Host; a traceback for each tells the operator nothing.
         "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL"},
+        # Of each font in a PDF it tells each table.
+        "fontTools": {"level": "WARNING"},
     },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
 }

@@ -163,6 +163,15 @@ def test_a_line_that_a_crash_cut_off_is_told_and_the_next_one_read(atlas):
     assert anchors.newest(atlas.pk).number == 3
 
 
+def test_a_log_without_anchors_is_told(atlas, capsys):
+    act(atlas, 1)
+    run("verify_audit")
+    assert "was cut off cannot be told" in capsys.readouterr().err
+    anchors.tend()
+    run("verify_audit")
+    assert not capsys.readouterr().err
+
+
 def test_housekeeping_writes_the_anchor_that_a_dead_process_could_not(atlas):
     act(atlas, 2)
     assert anchors.newest(atlas.pk) is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -15,6 +13,7 @@ from llmhub.registry import registering
 from llmhub.registry.models import ModelVersion
 from llmhub.runs.said import Refused
 from tests.accounts.test_audit import verified
+from tests.checklists.behind import behind, raw, without_triggers
 from tests.checklists.signed import Signed
 from tests.factories import (
     make_checklist,
@@ -42,21 +41,6 @@ def refused(action) -> bool:
     with pytest.raises(IntegrityError, match=r"stays as it is|not truncated"), transaction.atomic():
         action()
     return True
-
-
-@contextmanager
-def without_triggers(row):
-    """As the owner of the table, who can switch them off."""
-    table = connection.ops.quote_name(row._meta.db_table)
-    raw("SET CONSTRAINTS ALL IMMEDIATE")
-    raw(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-    yield
-    raw(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-
-
-def behind(row, **values) -> None:
-    with without_triggers(row):
-        type(row)._default_manager.filter(pk=row.pk).update(**values)
 
 
 def test_what_was_signed_and_settled_is_as_recorded(signed):
@@ -100,11 +84,6 @@ def test_the_database_refuses_to_take_a_row_away(signed, of):
 
 def deleted(row) -> None:
     type(row)._default_manager.filter(pk=row.pk)._raw_delete("default")
-
-
-def raw(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def test_a_signature_is_withdrawn_once_and_only_while_its_checklist_is_open(signed):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from llmhub.accounts.models import AuditEntry, Membership, Role
 from llmhub.checklists import begin, gates, rules, signing, standing
-from llmhub.checklists.models import Checklist, ChecklistState, Evidence, Guards, LaunchRule
+from llmhub.checklists.models import Checklist, ChecklistState, Guards, LaunchRule
 from llmhub.registry import promotion
 from llmhub.registry.models import Stage
 from llmhub.runs import launch, pipelines, replanning, services
@@ -17,6 +17,7 @@ from llmhub.runs.models import Prediction, Run, Worker
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.said import Refused
 from llmhub.runs.states import State
+from tests.checklists.behind import behind
 from tests.checklists.test_standing import CODE, MACHINE, SPEED
 from tests.factories import (
     PASSWORD,
@@ -247,9 +248,9 @@ def test_one_that_goes_back_does_not_hold_up_the_next(planned, atlas, ada, ben, 
 def test_evidence_that_aged_in_the_queue_does_not_stop_it(atlas, ada, rule, worker):
     make_template(MACHINE, project=atlas)
     run = asked(atlas, ada)
-    make_check(run.checklists.get(), "disk")
+    check = make_check(run.checklists.get(), "disk")
     services.launch(run, ada)
-    Evidence.objects.update(taken_at=timezone.now() - timedelta(days=30))
+    behind(check, taken_at=timezone.now() - timedelta(days=30))
     assert claim(worker)
 
 

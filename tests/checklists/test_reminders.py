@@ -80,7 +80,7 @@ def test_who_is_gone_and_what_is_over_get_nothing(checklist, ben):
 
 
 def test_housekeeping_does_both():
-    assert len(housekeeping.chores()) == 8 + len(hub_settings.CHORES)
+    assert len(housekeeping.chores()) == 9 + len(hub_settings.CHORES)
     assert {"llmhub.checklists.mails.send", "llmhub.checklists.reminders.remind"} <= set(
         hub_settings.CHORES
     )

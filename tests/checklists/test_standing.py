@@ -10,6 +10,7 @@ from llmhub.checklists import begin, standing
 from llmhub.checklists.models import Outcome, Waiver
 from llmhub.checklists.standing import ItemState
 from llmhub.runs.models import Run
+from tests.checklists.behind import behind
 from tests.factories import (
     make_check,
     make_checklist,
@@ -168,9 +169,9 @@ def test_a_waiver_holds_until_its_day_and_for_these_parts(waiting, ben, cleo):
         parts_hash=checklist.parts_hash(["recipe"]),
     )
     assert state(checklist, "speed") == ItemState.WAIVED
-    Waiver.objects.filter(pk=waiver.pk).update(until=today - timedelta(days=1))
+    behind(waiver, until=today - timedelta(days=1))
     assert state(checklist, "speed") == ItemState.OPEN
-    Waiver.objects.filter(pk=waiver.pk).update(until=today)
+    behind(waiver, until=today)
     change_rate(waiting, checklist)
     assert state(checklist, "speed") == ItemState.OPEN
 

@@ -351,7 +351,8 @@ def test_a_run_that_models_come_from_is_kept(run, checkpoint, alice):
     Run.objects.update(trashed_at="2020-01-01T00:00Z")
     outcome = organise.delete(alice, Run.objects.all())
     assert outcome.changed == []
-    assert outcome.reasons == ["1 is kept because other runs or models come from it"]
+    [reason] = outcome.reasons
+    assert reason.startswith("1 is kept because other runs or models come from it")
     assert organise.empty_trash() == 0
     assert Run.objects.filter(pk=run.pk).exists()
 

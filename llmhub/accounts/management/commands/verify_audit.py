@@ -25,10 +25,20 @@ class Command(BaseCommand):
             found += 1
         if found:
             raise CommandError(f"Found {found} things that are not as they were recorded.")
+        self._warn(projects)
         count = AuditEntry.objects.filter(project__in=projects).count()
         self.stdout.write(
             f"{count} entries of {len(projects)} projects, and what they speak of, are as recorded."
         )
+
+    def _warn(self, projects: list[int]) -> None:
+        recorded = AuditEntry.objects.filter(project__in=projects).order_by("project")
+        for project_id in recorded.values_list("project", flat=True).distinct():
+            if anchors.newest(project_id) is None:
+                self.stderr.write(
+                    f"There is no {anchors.path(project_id)}: whether the end of the log of "
+                    f"project {project_id} was cut off cannot be told."
+                )
 
     def _projects(self, slug: str | None) -> list[int]:
         if slug is None:
