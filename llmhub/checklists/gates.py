@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ObjectDoesNotExist
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from llmhub.accounts import audit
 from llmhub.checklists import begin, digests, locks, rules, standing, subject, templates
@@ -19,10 +23,12 @@ from llmhub.checklists.items import said
 from llmhub.checklists.models import Checklist, ChecklistState, Guards
 from llmhub.checklists.standing import ItemStanding, Standing
 from llmhub.registry.models import Stage
+from llmhub.runs.gate import SignOff
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import User
+    from llmhub.checklists.models import Waiver
     from llmhub.registry.models import ModelVersion
     from llmhub.runs.models import Run
 
@@ -89,6 +95,39 @@ def closed(run: Run) -> None:
         row.state = ChecklistState.CLOSED
         row.save(update_fields=["state"])
         locks.announce(row)
+
+
+def shown(run: Run) -> list[SignOff]:
+    rows = list(run.checklists.select_related("template_version__template").order_by("pk"))
+    return [sign_off(one) for one in standing.of_many(rows)] if rows else []
+
+
+def sign_off(found: Standing) -> SignOff:
+    row = found.checklist
+    return SignOff(
+        title=row.template_version.title,
+        address=reverse("checklist", args=[row.pk]),
+        state=row.state,
+        state_title=row.get_state_display(),
+        is_solo=found.is_solo,
+        total=len(found.items),
+        open=[(title_of(item), item.why_open()) for item in found.open_items],
+        waived=[waived(item) for item in found.waived],
+    )
+
+
+def waived(item: ItemStanding) -> tuple[str, str, str, str]:
+    row = item.waiver
+    assert row is not None, "asked of what is waived"
+    return title_of(item), row.reason, called(row), date_format(row.until)
+
+
+def called(waiver: Waiver) -> str:
+    """Who answers for it; the number stays when the person is erased."""
+    try:
+        return str(waiver.owner)
+    except ObjectDoesNotExist:
+        return _("person %(number)s") % {"number": waiver.owner_id}
 
 
 # --- the promotion of a version

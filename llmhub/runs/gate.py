@@ -6,6 +6,8 @@ settings.LAUNCH_GATE; a hub whose settings name something that cannot be asked d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -17,8 +19,32 @@ if TYPE_CHECKING:
     from llmhub.runs.models import Run
 
 
+@dataclass(frozen=True)
+class SignOff:
+    """A checklist of a run, as the run's page tells of it."""
+
+    title: str
+    address: str
+    state: str
+    state_title: str
+    is_solo: bool
+    total: int
+    # Of each item that is not settled: its title and what is missing.
+    open: list[tuple[str, str]] = field(default_factory=list)
+    # Of each that was waived: its title, the reason, who answers for it, and until when.
+    waived: list[tuple[str, str, str, str]] = field(default_factory=list)
+
+    @property
+    def settled(self) -> int:
+        return self.total - len(self.open)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == "open"
+
+
 class Gate(Protocol):
-    """A module with these functions. The caller holds the run's row."""
+    """A module with these functions. The caller holds the run's row in all but `shown`."""
 
     def asks(self, run: Run, user: User | None) -> bool:
         """Whether the run waits for a sign-off; that has begun then."""
@@ -35,8 +61,11 @@ class Gate(Protocol):
     def closed(self, run: Run) -> None:
         """It will not be launched any more."""
 
+    def shown(self, run: Run) -> Sequence[SignOff]:
+        """What its page tells of it."""
 
-ASKED = ("asks", "launch", "claim", "edited", "closed")
+
+ASKED = ("asks", "launch", "claim", "edited", "closed", "shown")
 
 
 def gate() -> Gate:
