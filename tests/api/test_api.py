@@ -356,6 +356,11 @@ def test_metrics_come_back_by_name_with_not_a_number_as_text(script, project):
 def test_the_description_lists_every_operation():
     paths = Client().get("/api/v1/openapi.json").json()["paths"]
     assert set(paths) == {
+        "/api/v1/checklists",
+        "/api/v1/checklists/{checklist_id}",
+        "/api/v1/checklists/{checklist_id}/sign",
+        "/api/v1/checklist-templates",
+        "/api/v1/runs/{run_id}/launch",
         "/api/v1/answers/{answer_id}",
         "/api/v1/answers/{answer_id}/stop",
         "/api/v1/datasets",
