@@ -234,8 +234,17 @@ URLS: dict[str, Rule] = {
     ),
     "checklists/<int:checklist_id>/waivers/<int:waiver_id>/withdraw/": action(MEMBER, of="waiver"),
     "checklists/<int:checklist_id>/evidence/<int:evidence_id>/file": page("evidence"),
-    "checklists/of-run/<int:run_id>/": page("run"),
     "checklists/of-version/<int:version_id>/": form(MEMBER, of="model version row"),
+    # templates of checklists, and when a run is big
+    "checklists/templates/": page(),
+    "checklists/templates/new/": form(APPROVER, see=APPROVER),
+    "checklists/templates/<slug:slug>/": page("template"),
+    "checklists/templates/<slug:slug>/edit/": form(ADMIN, of="template", see=ADMIN),
+    "checklists/templates/changes/<int:change_id>/confirm/": action(ADMIN, "template change"),
+    "checklists/templates/changes/<int:change_id>/withdraw/": action(ADMIN, "template change"),
+    "checklists/rule/": form(ADMIN, data={"parameters": "5"}),
+    "checklists/rule/confirm/": action(ADMIN),
+    "checklists/rule/withdraw/": action(ADMIN),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),
@@ -264,6 +273,7 @@ URLS: dict[str, Rule] = {
     "api/v1/": NOTHING,
     "api/v1/openapi.json": public("GET", "HEAD"),
     "api/v1/recipes": api(GET=READ),
+    "api/v1/checklist-templates": api(GET=READ),
     "api/v1/datasets": api(GET=READ, POST=DATASETS),
     "api/v1/datasets/<slug:slug>/<int:number>": api("dataset version", GET=READ),
     "api/v1/datasets/<slug:slug>/<int:number>/report": api(

@@ -24,6 +24,7 @@ from django.utils import timezone
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
 from llmhub.checklists import evidence
+from llmhub.checklists.models import LaunchRule, TemplateChange
 from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
 from llmhub.jobs import lifecycle
@@ -31,6 +32,7 @@ from llmhub.registry import playground, reviewing
 from llmhub.registry.models import Mode, Serving
 from llmhub.runs import files
 from llmhub.runs.models import Checkpoint, Pipeline
+from llmhub.runs.states import State
 from llmhub.urls import websocket_urlpatterns
 from tests.access_table import PROCESS_SOCKETS, SOCKETS, URLS, Door, Rule
 from tests.factories import (
@@ -48,6 +50,7 @@ from tests.factories import (
     make_recipe_version,
     make_run,
     make_signature,
+    make_template,
     make_user,
     make_waiver,
 )
@@ -230,12 +233,23 @@ def make_objects(world: World, membership_id: int) -> None:
     version.model.save()
     export = make_export(version, {f"{MARK}.txt": MARK.encode()})
     item = make_item(title={"en": f"{MARK} item"})
-    checklist = make_checklist(item, make_item("second"), run=run)
+    held = make_run(world.atlas, State.AWAITING_SIGN_OFF, name=f"{MARK} held")
+    checklist = make_checklist(item, make_item("second"), run=held)
     signature = make_signature(checklist, "benchmarks", world.alice, note=MARK)
     waiver = make_waiver(checklist, "second", world.alice, reason=MARK)
     upload = SimpleUploadedFile(f"{MARK}.txt", MARK.encode())
     shown = evidence.attach(checklist, "benchmarks", world.alice, file=upload)
     in_checklist = {"checklist_id": checklist.pk}
+    template = make_template(
+        make_item("one", title={"en": f"{MARK} item"}), project=world.atlas, slug="their-template"
+    ).template
+    proposal = TemplateChange.objects.create(
+        project=world.atlas, template=template, content=template.latest().content,
+        guards="", proposed_by=world.alice,
+    )  # fmt: skip
+    LaunchRule.objects.create(
+        project=world.atlas, proposal={"parameters": 7, "gpu_hours": None}, proposed_by=world.alice
+    )
     in_version = {"model_id": version.model_id, "number": 1}
     in_slug = {"slug": "their-model", "number": 1}
     in_export = {"export_id": export.pk}
@@ -251,6 +265,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "dataset version": {"slug": "their-text", "number": 1},
         "job": {"job_id": job.pk},
         "mix": {"slug": "their-mix"},
+        "template": {"slug": "their-template"},
+        "template change": {"change_id": proposal.pk},
         "task": {"task_id": task.pk},
         "evaluation": {"evaluation_id": new.pk},
         "review": {"review_id": review.pk},

@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from llmhub.api import (
+    checklist_templates,
     checklists,
     datasets,
     evaluations,
@@ -95,6 +96,7 @@ api = HubAPI(
 )
 api.add_router("", router)
 api.add_router("", datasets.router)
+api.add_router("", checklist_templates.router)
 api.add_router("", evaluations.router)
 api.add_router("", reviews.router)
 api.add_router("", external.router)

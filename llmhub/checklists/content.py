@@ -80,7 +80,10 @@ def item(spoken: Mapping[str, Table], key: str, asked: Table) -> Table:
 
 def said(spoken: Mapping[str, Table], *place: str) -> dict[str, str]:
     """The text at this place of each language's file."""
-    return {language: reduce(getitem, place, texts) for language, texts in spoken.items()}
+    found: dict[str, Any] = {
+        language: reduce(getitem, place, texts) for language, texts in spoken.items()
+    }
+    return found
 
 
 def refuse_gaps(slug: str, spoken: Mapping[str, Table], asked: Table) -> None:

@@ -1,8 +1,4 @@
-"""Templates of checklists: those in force, and how a project changes its own.
-
-Where a template guards something, a change takes two admins: one proposes it, another confirms it.
-The only admin of a project confirms their own, and the audit log says so.
-"""
+"""Templates of checklists: those that come with the hub, and those in force in a project."""
 
 from __future__ import annotations
 

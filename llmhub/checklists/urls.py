@@ -25,6 +25,5 @@ urlpatterns = [
         views.evidence_file,
         name="evidence_file",
     ),
-    path("checklists/of-run/<int:run_id>/", views.of_run, name="checklists_of_run"),
     path("checklists/of-version/<int:version_id>/", views.of_version, name="checklists_of_version"),
 ]

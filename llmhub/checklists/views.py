@@ -29,7 +29,6 @@ from llmhub.checklists.models import (
 )
 from llmhub.jobs.live import project_topic
 from llmhub.registry.models import ModelVersion
-from llmhub.runs.models import Run
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:
@@ -164,17 +163,6 @@ def evidence_file(request: HubRequest, checklist_id: int, evidence_id: int) -> F
         filename=row.file_name,
         content_type="application/octet-stream",
     )
-
-
-@require_safe
-@login_required
-def of_run(request: HubRequest, run_id: int) -> HttpResponse:
-    """A part of the run's page, embedded by its address."""
-    run = access.get(request.user, Run.objects.all(), pk=run_id)
-    rows = list(page.checklists().filter(run=run))
-    context = {"rows": page.of_subject(request.user, rows), "run": run}
-    context["topic"] = project_topic(run.project_id)
-    return render(request, "checklists/_of_run.html", context)
 
 
 @require_form_methods

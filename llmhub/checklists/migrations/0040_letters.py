@@ -9,6 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('checklists', '0020_changes_and_versions'),
         ('checklists', '0030_reasons'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

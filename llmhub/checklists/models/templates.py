@@ -56,6 +56,10 @@ class Template(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    @property
+    def is_built_in(self) -> bool:
+        return self.project_id is None
+
     def latest(self) -> TemplateVersion:
         return self.versions.get(number=self.versions.aggregate(n=models.Max("number"))["n"])
 
@@ -108,6 +112,10 @@ class TemplateChange(models.Model):
     )
     # Confirmed, or withdrawn where nobody has confirmed it.
     ended_at = models.DateTimeField(null=True)
+    # What it became.
+    version = models.ForeignKey(
+        TemplateVersion, null=True, on_delete=models.PROTECT, related_name="changes"
+    )
 
     class Meta:
         ordering = ["-proposed_at"]
@@ -121,6 +129,15 @@ class TemplateChange(models.Model):
 
     def __str__(self) -> str:
         return f"change {self.pk} of {self.template}"
+
+    @cached_property
+    def parsed(self) -> Content:
+        return Content.model_validate(self.content)
+
+    @property
+    def is_solo(self) -> bool:
+        """The only admin of the project confirmed what they had proposed."""
+        return self.confirmed_by_id is not None and self.confirmed_by_id == self.proposed_by_id
 
 
 class LaunchRule(models.Model):
