@@ -242,6 +242,10 @@ TEXTS: dict[str, Text] = {
             "%(steps)s with the same %(tensors)s tensors, to the bit."
         )
     ),
+    "model_not_there": Text(
+        _("What the run starts from is not there yet, so that it cannot be tried: %(detail)s"),
+        _("Start the check again when it is, or decide yourself."),
+    ),
     # Validation
     "no_benchmark": Text(
         _("The project has no task to evaluate the model with."), _("Register one.")

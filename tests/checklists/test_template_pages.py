@@ -11,7 +11,7 @@ from django.utils import translation
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
 from llmhub.checklists import changing_rule, changing_templates, templates
-from llmhub.checklists.items import Content
+from llmhub.checklists.items import Content, Part
 from llmhub.checklists.models import Guards, LaunchRule, TemplateChange
 from llmhub.checklists.template_editor import Editor
 from tests.accounts.conftest import signed_in
@@ -81,6 +81,9 @@ def posted(content: Content | None, guards: str = "", base: int = 1, **more) -> 
     for form in editor.all_forms():
         for name in form.fields:
             value = form[name].value()
+            if name == "depends":
+                # In the order of the boxes.
+                value = [str(part) for part in Part if str(part) in (value or [])]
             if value not in (None, False):
                 data[form.add_prefix(name)] = value
     return data | more
@@ -162,6 +165,13 @@ def test_an_editor_that_nobody_touched_says_that_nothing_changed(built_in, as_da
     (version,) = templates.guarding(atlas, Guards.LAUNCH)
     answer = as_dan.post(f"{TRAINING}edit/", posted(version.parsed, "launch"))
     assert answer.status_code == 422
+    assert "Nothing was changed" in text(answer)
+
+
+@pytest.mark.parametrize("slug", ["before-production", "security"])
+def test_no_template_of_the_hub_changes_by_being_opened(built_in, as_dan, atlas, slug):
+    version = templates.in_force(atlas).get(template__slug=slug)
+    answer = as_dan.post(f"{LIST}{slug}/edit/", posted(version.parsed, "production"))
     assert "Nothing was changed" in text(answer)
 
 

@@ -67,7 +67,7 @@ def told(plain: Target, status: int, headers: Mapping[str, str]) -> dict[str, An
 
 def cors(target: Target, values: Mapping[str, Any]) -> dict[str, Any]:
     preflight = {"Access-Control-Request-Method": "POST"}
-    tries = (
+    tries: tuple[tuple[str, str, dict[str, str]], ...] = (
         ("GET", FOREIGN, {}),
         ("OPTIONS", FOREIGN, preflight),
         ("GET", "null", {}),
