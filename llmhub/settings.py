@@ -265,7 +265,20 @@ ACCOUNT_SESSION_REMEMBER = True
 # Whose address the limit of sign-in attempts counts.
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if env_bool("BEHIND_PROXY") else 0
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+# Letters: to the log unless a server is named.
+EMAIL_HOST = env("EMAIL_HOST")
+EMAIL_BACKEND = env(
+    "EMAIL_BACKEND", f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'console'}.EmailBackend"
+)
+EMAIL_PORT = env_int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", default=EMAIL_PORT == 587)
+EMAIL_USE_SSL = env_bool("EMAIL_USE_SSL", default=EMAIL_PORT == 465)
+# For the backend that writes each letter into a file.
+EMAIL_FILE_PATH = HUB_DATA / "letters"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", "llmhub <hub@localhost>")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("fr", _("French"))]
@@ -354,8 +367,18 @@ JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 # 80 and 443.
 API_PROBE_HOSTS = probe_hosts("API_PROBE_HOSTS")
 
-# Who is asked before a model's version moves to another stage. Start-up fails without it.
-PROMOTION_GATE = "llmhub.registry.promotion.open_gate"
+# Who is asked before a run is queued (a module), and before a model's version moves to another
+# stage (a function). Start-up fails without them.
+LAUNCH_GATE = "llmhub.checklists.gates"
+PROMOTION_GATE = "llmhub.checklists.gates.promotion"
+
+# Evidence of checklists: what one file may have.
+EVIDENCE_MAX_BYTES = env_int("EVIDENCE_MAX_BYTES", 50 * 2**20)
+# What housekeeping does for the apps above the runs, by dotted path: every so many seconds.
+CHORES = {
+    "llmhub.checklists.mails.send": 5,
+    "llmhub.checklists.reminders.remind": 600,
+}
 
 # The playground: models that one worker holds in memory at once, each in a process of its own; what
 # such a process may take, on what it computes (cpu, cuda, cuda:1), and after how long without a

@@ -10,11 +10,12 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
 
 from llmhub.accounts.models import Membership, Project, Role, User, hash_secret, new_secret
 from llmhub.checklists import begin
-from llmhub.checklists.items import Content
+from llmhub.checklists.items import MOST_ITEMS, Content
 from llmhub.checklists.models import (
     Checklist,
     Evidence,
@@ -25,6 +26,7 @@ from llmhub.checklists.models import (
     Signature,
     Template,
     TemplateVersion,
+    Waiver,
 )
 from llmhub.datasets import storing
 from llmhub.datasets.identity import content_hash
@@ -341,10 +343,14 @@ def make_template(
     guards: str = Guards.LAUNCH,
     slug: str = "",
 ) -> TemplateVersion:
-    """Version 1 of a template with these items in one group, or the next one of that slug."""
-    group = {"key": "all", "title": {"en": "All"}, "items": list(items) or [make_item()]}
+    """Version 1 of a template with these items in order, or the next one of that slug."""
+    items = items or (make_item(),)
+    groups = [
+        {"key": f"group-{at}", "title": {"en": "Group"}, "items": items[at : at + MOST_ITEMS]}
+        for at in range(0, len(items), MOST_ITEMS)
+    ]
     slug = slug or f"template-{next(_serial)}"
-    content = Content.model_validate({"title": {"en": slug.capitalize()}, "groups": [group]})
+    content = Content.model_validate({"title": {"en": slug.capitalize()}, "groups": groups})
     template, _ = Template.objects.get_or_create(
         project=project, slug=slug, defaults={"guards": guards}
     )
@@ -359,13 +365,14 @@ def make_template(
 def make_checklist(
     *items: dict[str, Any], run: Run | None = None, version: ModelVersion | None = None
 ) -> Checklist:
-    """Of a run that waits, or of a version of a model, begun as the hub does."""
+    """Of a run, whether it waits or not, or of a version of a model; as the hub begins it."""
     subject = version or run or make_run(make_project(), State.AWAITING_SIGN_OFF)
     project = subject.model.project if isinstance(subject, ModelVersion) else subject.project
     is_version = isinstance(subject, ModelVersion)
     guards = Guards.PRODUCTION if is_version else Guards.LAUNCH
     template = make_template(*items, project=project, guards=guards).template
-    begun = begin.for_version(subject, None) if is_version else begin.for_run(subject, None)
+    with transaction.atomic():
+        begun = begin.for_version(subject, None) if is_version else begin.again(subject, None)
     return next(one for one in begun if one.template_version.template_id == template.pk)
 
 
@@ -382,6 +389,20 @@ def make_signature(checklist: Checklist, key: str, user: User, **fields: Any) ->
     return Signature.objects.create(checklist=checklist, item=key, user=user, **(values | fields))
 
 
+def make_waiver(checklist: Checklist, key: str, by: User, **fields: Any) -> Waiver:
+    """By a person who answers for it themselves, for a week."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "parts": checklist.parts(item.depends),
+        "parts_hash": checklist.parts_hash(item.depends),
+        "owner": by,
+        "reason": "Not needed.",
+        "until": timezone.localdate() + timedelta(days=7),
+    }
+    return Waiver.objects.create(checklist=checklist, item=key, by=by, **(values | fields))
+
+
 def make_check(
     checklist: Checklist, key: str, outcome: str = Outcome.PASSED, **fields: Any
 ) -> Evidence:
@@ -393,6 +414,18 @@ def make_check(
         "outcome": outcome,
         "check_name": item.check,
         "check_version": 1,
+        "parts_hash": checklist.parts_hash(item.depends),
+    }
+    return Evidence.objects.create(checklist=checklist, item=key, **(values | fields))
+
+
+def make_evidence(checklist: Checklist, key: str, **fields: Any) -> Evidence:
+    """What a person attached: a link, unless another kind is named."""
+    item = checklist.template_version.parsed.item(key)
+    assert item is not None
+    values = {
+        "kind": EvidenceKind.LINK,
+        "link": "https://example.com",
         "parts_hash": checklist.parts_hash(item.depends),
     }
     return Evidence.objects.create(checklist=checklist, item=key, **(values | fields))

@@ -14,6 +14,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -22,6 +23,7 @@ from django.utils import timezone
 
 from llmhub.accounts import links, tokens
 from llmhub.accounts.models import Project, Role, Scope, User
+from llmhub.checklists import evidence
 from llmhub.checklists.models import LaunchRule, TemplateChange
 from llmhub.dashboard.models import Change, RunNote, SavedView
 from llmhub.datasets.models import Import, Mix, MixVersion, Report
@@ -30,11 +32,13 @@ from llmhub.registry import playground, reviewing
 from llmhub.registry.models import Mode, Serving
 from llmhub.runs import files
 from llmhub.runs.models import Checkpoint, Pipeline
+from llmhub.runs.states import State
 from llmhub.urls import websocket_urlpatterns
-from tests.access_table import PROCESS_SOCKETS, SOCKETS, URLS, Door, Rule
+from tests.access_table import PROCESS_SOCKETS, SOCKETS, URLS, Door, Never, Rule
 from tests.factories import (
     join,
     make_attempt,
+    make_checklist,
     make_dataset_version,
     make_evaluation,
     make_evaluation_task,
@@ -45,8 +49,10 @@ from tests.factories import (
     make_project,
     make_recipe_version,
     make_run,
+    make_signature,
     make_template,
     make_user,
+    make_waiver,
 )
 from tests.sockets import Socket
 
@@ -54,8 +60,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # In every name of project Atlas, and nowhere else: whoever may not see it must not read it.
 MARK = "Zanzibar"
 OUR_APPS = {
-    "checklists",
     "accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry",
+    "checklists",
 }  # fmt: skip
 
 
@@ -123,7 +129,9 @@ def from_elsewhere(rule: Rule) -> set[Answer]:
     return {Answer.OPEN} if rule.door == Door.API else {Answer.OPEN, Answer.ABSENT}
 
 
-def may(who: Who, need: Role | Scope) -> bool:
+def may(who: Who, need: Role | Scope | Never) -> bool:
+    if isinstance(need, Never):
+        return False
     if who in {Who.VIEWER, Who.TOKEN_OF_VIEWER}:
         return Role.VIEWER.includes(role_for(need))
     return who != Who.WRONG_SCOPE
@@ -184,6 +192,9 @@ def make_objects(world: World, membership_id: int) -> None:
         world.atlas, name=f"{MARK} run", dataset_version=dataset, recipe_version=recipe,
         created_by=world.alice,
     )  # fmt: skip
+    waiting = make_run(
+        world.atlas, State.AWAITING_SIGN_OFF, name=f"{MARK} plan", created_by=world.alice
+    )
     attempt, world.secrets[Who.ATTEMPT] = make_attempt(run)
     checkpoint = Checkpoint.objects.create(
         run=run, attempt=attempt, step=1, path="/c/1", bytes=1, manifest_sha256="ab" * 32
@@ -226,6 +237,14 @@ def make_objects(world: World, membership_id: int) -> None:
     version.model.name, version.model.slug = f"{MARK} model", "their-model"
     version.model.save()
     export = make_export(version, {f"{MARK}.txt": MARK.encode()})
+    item = make_item(title={"en": f"{MARK} item"})
+    held = make_run(world.atlas, State.AWAITING_SIGN_OFF, name=f"{MARK} held")
+    checklist = make_checklist(item, make_item("second"), run=held)
+    signature = make_signature(checklist, "benchmarks", world.alice, note=MARK)
+    waiver = make_waiver(checklist, "second", world.alice, reason=MARK)
+    upload = SimpleUploadedFile(f"{MARK}.txt", MARK.encode())
+    shown = evidence.attach(checklist, "benchmarks", world.alice, file=upload)
+    in_checklist = {"checklist_id": checklist.pk}
     template = make_template(
         make_item("one", title={"en": f"{MARK} item"}), project=world.atlas, slug="their-template"
     ).template
@@ -258,11 +277,17 @@ def make_objects(world: World, membership_id: int) -> None:
         "review": {"review_id": review.pk},
         "reviewable": {"first": new.pk},
         "evaluations": {"old": old.pk, "new": new.pk},
+        "checklist": in_checklist,
+        "checklist act": in_checklist | {"name": "comment"},
+        "signature": in_checklist | {"signature_id": signature.pk},
+        "waiver": in_checklist | {"waiver_id": waiver.pk},
+        "evidence": in_checklist | {"evidence_id": shown.pk},
         "export": in_version | in_export,
         "export file": in_version | in_file,
         "slug export": in_slug | in_export,
         "slug export file": in_slug | in_file,
         "run": {"run_id": run.pk},
+        "waiting run": {"run_id": waiting.pk},
         "change": {"change_id": change.pk},
         "view": {"view_id": view.pk},
         "step note": {"run_id": run.pk, "note_id": note.pk},

@@ -12,6 +12,7 @@ from ninja.errors import ValidationError
 
 from llmhub.api import (
     checklist_templates,
+    checklists,
     datasets,
     evaluations,
     exports,
@@ -101,6 +102,7 @@ api.add_router("", external.router)
 api.add_router("", registry.router)
 api.add_router("", exports.router)
 api.add_router("", playground.router)
+api.add_router("", checklists.router)
 
 
 @api.exception_handler(LaunchRefused)

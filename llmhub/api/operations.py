@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -26,6 +26,7 @@ from llmhub.api.schemas import (
     RunsOut,
     StageIn,
 )
+from llmhub.checklists.models import Checklist
 from llmhub.datasets.models import DatasetVersion, MixVersion
 from llmhub.lib.texts import is_slug, whole
 from llmhub.metrics import query, window_answer
@@ -35,6 +36,7 @@ from llmhub.runs import checkpoints, pipelines, services
 from llmhub.runs import launch as launching
 from llmhub.runs.models import Checkpoint, Pipeline, Run
 from llmhub.runs.refusal import LaunchRefused
+from llmhub.runs.said import Refused
 from llmhub.runs.states import State
 
 router = Router()
@@ -61,7 +63,8 @@ def token(request: HttpRequest) -> ApiToken:
 
 def runs_of(request: HttpRequest) -> QuerySet[Run]:
     rows = Run.objects.filter(project=token(request).project)
-    return rows.with_names()
+    checklists = Prefetch("checklists", Checklist.objects.only("run").order_by("pk"))
+    return rows.with_names().prefetch_related(checklists)
 
 
 def run_of(request: HttpRequest, run_id: int) -> Run:
@@ -277,6 +280,17 @@ def get_run(request: HttpRequest, run_id: int) -> RunOut:
 def stop_run(request: HttpRequest, run_id: int) -> RunOut:
     """Stops the run at its next step edge, with a checkpoint. Repeating it changes nothing."""
     services.stop(run_of(request, run_id))
+    return RunOut.of(run_of(request, run_id))
+
+
+@router.post("/runs/{int:run_id}/launch", response={200: RunOut, 422: Refusal}, auth=LAUNCH)
+def launch_signed_off_run(request: HttpRequest, run_id: int) -> RunOut:
+    """Queues a run that waited for its sign-off (`awaiting_sign_off`); the refusal names each item
+    of its checklists that is still open. Repeating it changes nothing."""
+    try:
+        services.launch(run_of(request, run_id), token(request).user)
+    except Refused as refused:
+        raise LaunchRefused(refused.errors) from refused
     return RunOut.of(run_of(request, run_id))
 
 

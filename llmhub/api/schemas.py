@@ -115,6 +115,10 @@ class RunOut(Schema):
     parent: int | None = Field(description="The run that it goes on from, or was launched after.")
     pipeline: int | None
     state: str
+    checklists: list[str] = Field(
+        description="Where people sign what the run waits for, while its state is "
+        "awaiting_sign_off; what they signed stays there."
+    )
     want: str
     cause: str
     message: str
@@ -146,6 +150,7 @@ class RunOut(Schema):
             parent=run.parent_id,
             pipeline=run.pipeline_id,
             state=run.state,
+            checklists=[reverse("checklist", args=[row.pk]) for row in run.checklists.all()],
             want=run.want,
             cause=run.cause,
             message=run.message,

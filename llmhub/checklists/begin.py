@@ -12,6 +12,7 @@ from llmhub.checklists import locks, subject, templates
 from llmhub.checklists.models import Checklist, ChecklistState, Guards
 from llmhub.checklists.subject import Subject
 from llmhub.runs import transitions
+from llmhub.runs.states import State
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project, User
@@ -22,12 +23,22 @@ if TYPE_CHECKING:
 
 @transaction.atomic
 def for_run(run: Run, user: User | None) -> list[Checklist]:
-    """One for each template that guards launches; those that are there are brought up to date."""
+    """One for each template that guards launches; those that are there are brought up to date.
+
+    Of a run that does not wait for its launch, those that it has, as they are.
+    """
     transitions.lock(run)
+    if run.state != State.AWAITING_SIGN_OFF:
+        return list(run.checklists.select_related("template_version__template").order_by("pk"))
+    return again(run, user)
+
+
+def again(run: Run, user: User | None) -> list[Checklist]:
+    """For a run that is held and waits from now on, whatever became of its checklists before."""
     return _all(
         project=run.project,
         guards=Guards.LAUNCH,
-        known=locks.all_of(run.checklists.all()),
+        known=[reopened(row) for row in locks.all_of(run.checklists.all())],
         now=subject.of_run(run),
         begun_by=user,
         run=run,
@@ -41,11 +52,13 @@ def for_version(version: ModelVersion, user: User | None) -> list[Checklist]:
     # Lines up those who begin at once.
     type(version.model).objects.select_for_update(no_key=True).get(pk=version.model_id)
     author = version.created_by_id or version.run.created_by_id
+    now = subject.of_version(version)
+    known = _latest(locks.all_of(version.checklists.exclude(state=ChecklistState.CLOSED)))
     return _all(
         project=version.model.project,
         guards=Guards.PRODUCTION,
-        known=_latest(locks.all_of(version.checklists.exclude(state=ChecklistState.CLOSED))),
-        now=subject.of_version(version),
+        known=[row for row in known if row.is_open() or not differs(row, subject.hashes(now))],
+        now=now,
         begun_by=user,
         model_version=version,
         authors=[author] if author else [],
@@ -78,12 +91,29 @@ def follow(checklist: Checklist, now: Subject, author: User | None = None) -> bo
     return True
 
 
+def reopened(row: Checklist) -> Checklist:
+    """What was signed of it stands, as far as it is still about the same."""
+    if row.is_open():
+        return row
+    row.state, row.settled_at, row.is_solo = ChecklistState.OPEN, None, False
+    row.save(update_fields=["state", "settled_at", "is_solo"])
+    audit.record(row.project_id, None, "checklist.reopened", f"checklist:{row.pk}")
+    locks.announce(row)
+    return row
+
+
+def differs(row: Checklist, hashes: dict[str, str]) -> bool:
+    """Whether a part has changed that any of its items depends on."""
+    parts = {part for item in row.template_version.parsed.items() for part in item.depends}
+    return any(row.hashes.get(part) != hashes.get(part) for part in parts)
+
+
 def _latest(known: Iterable[Checklist]) -> list[Checklist]:
     """The newest of each template, by its number."""
-    return list({_name(row): row for row in sorted(known, key=lambda row: row.pk)}.values())
+    return list({name_of(row): row for row in sorted(known, key=lambda row: row.pk)}.values())
 
 
-def _name(row: Checklist | TemplateVersion) -> str:
+def name_of(row: Checklist | TemplateVersion) -> str:
     """A project that changes a built-in template has one of its own under the same name."""
     version = row.template_version if isinstance(row, Checklist) else row
     return version.template.slug
@@ -102,8 +132,8 @@ def _all(
     for row in known:
         if row.is_open():
             follow(row, now)
-    names = {_name(row) for row in known}
-    missing = [of for of in templates.guarding(project, guards) if _name(of) not in names]
+    names = {name_of(row) for row in known}
+    missing = [of for of in templates.guarding(project, guards) if name_of(of) not in names]
     return known + [_begin(project, of, now, begun_by, fields) for of in missing]
 
 

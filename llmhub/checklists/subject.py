@@ -8,14 +8,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.db.models.functions import Now
+from pydantic import ValidationError
+
 from llmhub.checklists.items import Part
 from llmhub.lib import model_reference
 from llmhub.lib.canonical import canonical, digest
-from llmhub.lib.model_reference import Kind, Reference
+from llmhub.lib.model_reference import Kind, NotAReference, Reference
 from llmhub.recipes import specs
 from llmhub.registry import lineage
 from llmhub.runs import inputs
@@ -31,7 +35,10 @@ Subject = dict[str, Any]
 # Of what a worker reports: the commit of its llmhub, and what follows it where it was changed.
 CODE = lineage.CODE
 DIRTY = "+"
+# A worker that was up so lately is likely to come back.
+LATELY = timedelta(days=1)
 # A file of a model is read to be hashed where that costs little; of weights the size is told.
+
 SMALL_BYTES = 2**20
 # More than a model has; a folder with more of them is told apart by the first ones.
 MOST_FILES = 1_000
@@ -136,14 +143,21 @@ def _version(version: DatasetVersion) -> dict[str, Any]:
 def base_models(run: Run) -> dict[str, Any]:
     """By the role in which the run starts from them; also the checkpoint that it goes on from."""
     edges = {row.role: row for row in run.inputs.all()}
-    named = specs.model_inputs(specs.stored(run.config))
     found = {
         role: _of_edge(run, edges[role]) if role in edges else _of_reference(text)
-        for role, text in named.items()
+        for role, text in _named_models(run).items()
     }
     if RunInput.RESUME in edges:
         found[RunInput.RESUME] = _of_edge(run, edges[RunInput.RESUME])
     return found
+
+
+def _named_models(run: Run) -> dict[str, str]:
+    """None of a config that somebody has broken: that alone makes it another subject."""
+    try:
+        return specs.model_inputs(specs.stored(run.config))
+    except ValidationError:
+        return {}
 
 
 def _is_made_by_stage(run: Run, row: RunInput) -> bool:
@@ -173,7 +187,10 @@ def _of_edge(run: Run, row: RunInput) -> dict[str, Any]:
 
 
 def _of_reference(text: str) -> dict[str, Any]:
-    reference = model_reference.parse(text)
+    try:
+        reference = model_reference.parse(text)
+    except NotAReference:
+        return {"reference": text, "manifest": None}
     folder = _folder_of(reference)
     files = _files(folder) if folder and folder.is_dir() else []
     return {"reference": str(reference), "manifest": digest(files) if files else None}
@@ -207,9 +224,10 @@ def _hash(path: Path) -> str | None:
 
 
 def taking() -> list[Worker]:
-    """Those that may take it: all that are alive, else the one that was seen last."""
+    """Those that may take it: all that were up within a day, else the one that was seen last. One
+    that is started again must not void what was signed of it."""
     newest = Worker.objects.order_by("-last_seen_at")
-    return list(newest.alive() or newest[:1])
+    return list(newest.filter(last_seen_at__gt=Now() - LATELY) or newest[:1])
 
 
 def code(workers: Iterable[Worker]) -> dict[str, Any]:

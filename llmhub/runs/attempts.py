@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce, Now
 from llmhub.runs import inputs, predictions
 from llmhub.runs.causes import NEVER_STARTED
 from llmhub.runs.claim import LEASE, enqueue_claim
+from llmhub.runs.gate import gate
 from llmhub.runs.models import Attempt, AttemptQuerySet, Run
 from llmhub.runs.states import Outcome, State, Want
 from llmhub.runs.transitions import lock, move
@@ -100,7 +101,14 @@ def release(run: Run) -> None:
     for waiting in Run.objects.filter(pk__in=inputs.waiting_for(run)).order_by("pk"):
         lock(waiting)
         if not waiting.is_over():
+            give_up_sign_off(waiting)
             move(waiting, State.STOPPED, want=Want.STOP, resume_on_start=False, **said)
+
+
+def give_up_sign_off(run: Run) -> None:
+    """Of a run that is about to be stopped: nobody needs to sign for it any more."""
+    if run.state == State.AWAITING_SIGN_OFF:
+        gate().closed(run)
 
 
 def close(attempt: Attempt, how: End) -> bool:

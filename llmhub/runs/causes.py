@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 # A worker took the run, but nothing was ever done to it: it is as good as new.
 NEVER_STARTED = "never_started"
+# What would be trained is not what was signed off.
+SUBJECT_CHANGED = "subject_changed"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ CAUSES: dict[str, Cause] = {
     ),
     "paused_by_person": Cause(
         _("Paused by a person."), _("“Resume” goes on from the last checkpoint.")
+    ),
+    SUBJECT_CHANGED: Cause(
+        _("Back to its sign-off: something has changed since it was launched."),
+        _("The checklist shows what; sign that again, then launch."),
     ),
     "hub_shutdown": Cause(
         _("Paused because the hub went down."), _("It goes on by itself when the hub comes up.")

@@ -13,6 +13,8 @@ from llmhub.accounts.models import hash_secret, new_secret
 from llmhub.jobs import outbox
 from llmhub.jobs.models import Dispatch
 from llmhub.runs import inputs
+from llmhub.runs.causes import SUBJECT_CHANGED
+from llmhub.runs.gate import gate
 from llmhub.runs.models import Attempt, Run, Worker
 from llmhub.runs.states import State, Want
 from llmhub.runs.transitions import move
@@ -33,7 +35,7 @@ def enqueue_claim() -> Dispatch:
 def claim(worker: Worker) -> tuple[Attempt, str] | None:
     """A new attempt at the oldest queued run and its secret; None without a run or a free slot."""
     free = free_slots(worker)
-    run = oldest_queued(worker) if free else None
+    run = oldest_signed_off(worker) if free else None
     if run is None:
         return None
     width = width_on(worker, run)
@@ -98,6 +100,15 @@ def oldest_queued(worker: Worker) -> Run | None:
         fits = Q(config__runtime__processes__lte=worker.slots)
         queued = queued.filter(fits | Q(config__runtime__processes__isnull=True))
     return queued.select_for_update(skip_locked=True, no_key=True).first()
+
+
+def oldest_signed_off(worker: Worker) -> Run | None:
+    """A run that nobody has begun, and that is not what was signed any more, leaves the queue."""
+    while run := oldest_queued(worker):
+        if run.attempts.exists() or gate().claim(run):
+            return run
+        move(run, State.AWAITING_SIGN_OFF, queued_at=None, cause=SUBJECT_CHANGED, message="")
+    return None
 
 
 def remind() -> bool:

@@ -30,6 +30,7 @@ from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec
 from llmhub.runs import continuing, inputs, needs, predictions, transitions
 from llmhub.runs.claim import enqueue_claim
+from llmhub.runs.gate import gate
 from llmhub.runs.inputs import Inputs
 from llmhub.runs.models import Run, RunInput, Worker
 from llmhub.runs.refusal import LaunchRefused
@@ -205,23 +206,36 @@ def launch(
         parent=parent,
         pipeline=place.pipeline if place else None,
         stage=place.stage if place else None,
-        state=State.QUEUED,
+        # Until the gate lets it pass.
+        state=State.AWAITING_SIGN_OFF,
         step=checkpoint.step if checkpoint else 0,
         total_steps=total_steps(planned),
         created_by=user,
-        queued_at=timezone.now(),
         idempotency_key=idempotency_key or None,
     )
     # Before what can change between two presses: a checkpoint that was there may be gone.
     earlier = launched_with(wish)
     if earlier:
         return earlier
-    check_dataset(planned.spec, data)
-    taken = inputs.check(project, planned.spec, place.upstream if place else ())
-    check_length(planned.spec, project)
-    if checkpoint is not None:
-        taken.rows.append(continuing.of(planned.spec, data, checkpoint))
+    upstream = place.upstream if place else ()
+    taken = taken_by(project, planned.spec, data, upstream, checkpoint)
     return queue_once(wish, taken, planned)
+
+
+def taken_by(
+    project: Project,
+    spec: specs.Spec,
+    data: Data,
+    upstream: Sequence[Run],
+    checkpoint: Checkpoint | None,
+) -> Inputs:
+    """What the run starts from; LaunchRefused where it could not."""
+    check_dataset(spec, data)
+    taken = inputs.check(project, spec, upstream)
+    check_length(spec, project)
+    if checkpoint is not None:
+        taken.rows.append(continuing.of(spec, data, checkpoint))
+    return taken
 
 
 def total_steps(planned: Plan) -> int:
@@ -232,13 +246,17 @@ def total_steps(planned: Plan) -> int:
 
 
 def queue_once(wish: Run, taken: Inputs, planned: Plan) -> Run:
+    """Queued, or waiting for its sign-off where the gate asks for one."""
     try:
         with transaction.atomic():
             wish.save()
             taken.save(wish)
             predictions.predict(wish, planned.spec, planned.estimate, planned.device)
-            enqueue_claim()
-            transitions.announce(wish)
+            if gate().asks(wish, wish.created_by):
+                transitions.announce(wish)
+            else:
+                transitions.move(wish, State.QUEUED, queued_at=timezone.now())
+                enqueue_claim()
     except IntegrityError:
         # The same key came twice at the same moment: the other one has won.
         earlier = launched_with(wish)

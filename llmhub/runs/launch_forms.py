@@ -20,7 +20,7 @@ from llmhub.recipes.estimate import Device
 from llmhub.recipes.fields import Field
 from llmhub.recipes.forms import SpecField, SpecForm, differing, read, shown
 from llmhub.recipes.scales import Scale
-from llmhub.runs import continuing, inputs, launch, model_choices
+from llmhub.runs import continuing, inputs, launch, model_choices, replanning
 from llmhub.runs.launch import Data, Plan
 from llmhub.runs.launch_fields import (
     DataField,
@@ -51,9 +51,18 @@ class Start:
     checkpoint: Checkpoint | None = None
     # What the address says besides: "step" of a fork, "continue".
     asked: Mapping[str, str] = field(default_factory=dict)
+    # A run that waits for its sign-off and is planned anew, in place of a new one.
+    edited: Run | None = None
+
+    @property
+    def like(self) -> Run | None:
+        """The run whose values fill the form."""
+        return self.edited or self.parent
 
     def query(self) -> str:
         """What an address says of this start, whatever the person opens in another tab."""
+        if self.edited:
+            return urlencode({"edit": self.edited.pk})
         of = (
             {"from": self.parent.pk, **self.asked}
             if self.parent
@@ -63,6 +72,8 @@ class Start:
 
     def wish(self, device: Device | None) -> tuple[str, dict[str, Any]]:
         """The scale and the overrides of a form that nobody has touched."""
+        if self.edited:
+            return self.edited.scale, self.edited.overrides
         if self.parent:
             # As many steps again for a run that goes on from its end.
             further = continuing.as_many_again(self.checkpoint) if self.checkpoint else {}
@@ -81,7 +92,9 @@ class Start:
 
     def initial(self) -> dict[str, Any]:
         initial: dict[str, Any] = {"idempotency_key": uuid.uuid4().hex, "dataset": self.data_key()}
-        if self.parent:
+        if self.edited:
+            initial["name"] = self.edited.name
+        elif self.parent:
             initial["name"] = self.name() % {"name": self.parent.name}
         return initial
 
@@ -92,8 +105,8 @@ class Start:
 
     def data_key(self) -> str:
         """The data of the run, else what the project used last, else the likeliest."""
-        if self.parent and self.parent.data:
-            return key_of(self.parent.data)
+        if self.like and self.like.data:
+            return key_of(self.like.data)
         kinds = self.spec.learns_from
         used = self.project.runs.order_by("-pk").values_list("dataset_version", flat=True)
         last = used.filter(dataset_version__in=usable_versions(self.project, kinds[:1])).first()
@@ -187,7 +200,7 @@ class LaunchForm(SpecForm):
     def fixed_wishes(self) -> dict[str, Any]:
         """The wishes of the run whose checkpoint this one goes on from, where they stay."""
         groups = self.start.fixed_groups()
-        overrides = self.start.parent.overrides if self.start.parent else {}
+        overrides = self.start.like.overrides if self.start.like else {}
         return {
             name: value for name, value in overrides.items() if name.partition(".")[0] in groups
         }
@@ -253,7 +266,8 @@ class LaunchForm(SpecForm):
     def checks(self, spec: specs.Spec, data: Data | None) -> Iterator[Callable[[], object]]:
         """What a launch would refuse, each by itself: a person hears of all of it at once."""
         start = self.start
-        yield lambda: inputs.check(start.project, spec)
+        upstream = replanning.before(start.edited) if start.edited else ()
+        yield lambda: inputs.check(start.project, spec, upstream)
         yield lambda: launch.check_length(spec, start.project)
         if data is None:
             return
@@ -280,6 +294,8 @@ class LaunchForm(SpecForm):
         if not self.is_valid():
             return None
         try:
+            if self.start.edited:
+                return self.edit(user, self.start.edited)
             return launch.launch(
                 user=user,
                 project=self.start.project,
@@ -297,6 +313,16 @@ class LaunchForm(SpecForm):
             if "idempotency_key" in refused.errors:
                 self.renew_key()
             return None
+
+    def edit(self, user: User, run: Run) -> Run:
+        return replanning.edit(
+            user=user,
+            run=run,
+            scale=self.cleaned_data["scale"],
+            overrides=self.overrides,
+            data=self.cleaned_data["dataset"],
+            name=self.cleaned_data["name"],
+        )
 
     def renew_key(self) -> None:
         """The key is spent on another run: the next press may launch this one."""

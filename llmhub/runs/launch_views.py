@@ -19,7 +19,7 @@ from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes.models import Recipe
 from llmhub.recipes.scales import usable_bytes
-from llmhub.runs import checkpoints, needs, probes
+from llmhub.runs import checkpoints, needs, probes, replanning
 from llmhub.runs.claim import is_too_wide
 from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Start
@@ -36,6 +36,10 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
     @wraps(view)
     def guarded(plain: HttpRequest) -> HttpResponse:
         request = cast(HubRequest, plain)
+        if "edit" in request.GET:
+            waits = waiting(request, whole(request.GET["edit"]))
+            enter(request, waits.project.pk)
+            return view(request, waits)
         if "recipe" not in request.GET and "from" not in request.GET:
             messages.info(request, _("Choose the recipe that you want to launch."))
             return redirect("recipes")
@@ -47,6 +51,19 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
         return view(request, start)
 
     return guarded
+
+
+def waiting(request: HubRequest, run_id: int | None) -> Start:
+    """A run that is planned and can be planned otherwise."""
+    if run_id is None:
+        raise Http404
+    runs = Run.objects.with_names().select_related("project", "parent", "pipeline")
+    run = access.get(request.user, runs, Role.MEMBER, pk=run_id)
+    if run.recipe_version is None:
+        raise Http404(_("A script logs this run: it is launched where that is."))
+    checkpoint = replanning.resumed(run)
+    parent = checkpoint.run if checkpoint else run.parent
+    return Start(run.project, run.recipe_version, parent, checkpoint, edited=run)
 
 
 def launched_again(request: HubRequest) -> Start:
@@ -86,6 +103,24 @@ def from_recipe(request: HubRequest) -> Start | None:
 @require_form_methods
 @from_start
 def run_new(request: HubRequest, start: Start) -> HttpResponse:
+    return run_form(request, start)
+
+
+@require_form_methods
+@login_required
+def run_edit(plain: HttpRequest, run_id: int) -> HttpResponse:
+    """The launch form of a run that waits for its sign-off, with its values."""
+    request = cast(HubRequest, plain)
+    start = waiting(request, run_id)
+    assert start.edited is not None
+    if not start.edited.awaits_sign_off():
+        messages.info(request, _("This run is launched already: it can be launched again."))
+        return redirect("run", run_id)
+    enter(request, start.project.pk)
+    return run_form(request, start)
+
+
+def run_form(request: HubRequest, start: Start) -> HttpResponse:
     form = LaunchForm(start, request.POST if request.method == "POST" else None)
     run = form.launch(request.user) if form.is_bound else None
     if run:

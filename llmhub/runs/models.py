@@ -267,6 +267,10 @@ class Run(models.Model):
         can_wait = self.is_active() or self.state == State.QUEUED
         return can_wait and self.want == Want.RUN and not self.is_external
 
+    def awaits_sign_off(self) -> bool:
+        """It is planned, and can still be planned otherwise."""
+        return self.state == State.AWAITING_SIGN_OFF
+
     def can_resume(self) -> bool:
         pausing = self.is_active() and self.want == Want.PAUSE
         return self.state == State.PAUSED or pausing

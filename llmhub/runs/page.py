@@ -14,11 +14,13 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from llmhub.accounts import access
 from llmhub.accounts.models import Role, User
 from llmhub.datasets.models import MixPart
+from llmhub.jobs.live import project_topic
 from llmhub.lib import markdown, metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
 from llmhub.runs import causes, files, inputs, predictions_page, resolved, values_tree
 from llmhub.runs.claim import is_too_wide
+from llmhub.runs.gate import gate
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Attempt, Checkpoint, Prediction, Run, RunInput
 from llmhub.runs.states import State
@@ -81,6 +83,7 @@ def context(user: User, run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "topic": run_topic(run.pk),
+        "project_topic": project_topic(run.project_id),
         "may_act": place.may(Role.MEMBER),
         "cause": causes.explain(run.cause),
         "resumed": resumed(run),
@@ -89,6 +92,7 @@ def context(user: User, run: Run) -> dict[str, Any]:
         "newest": inputs.kept(run).order_by("-step").first() if run.is_over() else None,
         "waits_for": waits_for(run),
         "is_too_wide": run.state == State.QUEUED and is_too_wide(run.processes),
+        "sign_offs": gate().shown(run),
         "attempts": [(attempt, causes.explain(attempt.cause)) for attempt in attempts(run)],
     }
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from llmhub.runs.attempts import End, close_open, release
+from llmhub.runs.attempts import End, close_open, give_up_sign_off, release
 from llmhub.runs.claim import enqueue_claim
+from llmhub.runs.gate import gate
 from llmhub.runs.models import Attempt, Run
 from llmhub.runs.states import Outcome, State, Want
 from llmhub.runs.transitions import announce, lock, move
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import User
 
 AT_WORK = frozenset({State.CLAIMED, State.STARTING, State.RUNNING})
 
@@ -25,6 +31,7 @@ class Effect(models.TextChoices):
     PAUSING = "pausing", _("The run writes a checkpoint at its next step and pauses.")
     QUEUED = "queued", _("The run is queued and goes on as soon as a worker is free.")
     GOING_ON = "going_on", _("The run goes on; the pause is taken back.")
+    LAUNCHED = "launched", _("The run is signed off and queued.")
     UNCHANGED = "unchanged", _("Nothing to do: the run had moved on already.")
 
 
@@ -36,6 +43,7 @@ def stop(run: Run) -> Effect:
         return Effect.UNCHANGED
     wish = {"want": Want.STOP, "resume_on_start": False}
     if not run.is_active():
+        give_up_sign_off(run)
         move(run, State.STOPPED, cause="stopped_by_person", message="", **wish)
         # That of a script which was lost is still open.
         close_open(Attempt.objects.filter(run=run), End(Outcome.LOST, "client_silent"))
@@ -75,6 +83,23 @@ def resume(run: Run) -> Effect:
     move(run, State.QUEUED, queued_at=Now(), cause="", message="", **wish)
     enqueue_claim()
     return Effect.QUEUED
+
+
+def launch(run: Run, user: User) -> Effect:
+    """Queues a run that waited for its sign-off. Raises Refused with what is still open."""
+    # By itself, so that a change of the subject stays in sight where the launch is refused.
+    with transaction.atomic():
+        lock(run)
+        if run.state == State.AWAITING_SIGN_OFF:
+            gate().asks(run, user)
+    with transaction.atomic():
+        lock(run)
+        if run.state != State.AWAITING_SIGN_OFF:
+            return Effect.UNCHANGED
+        gate().launch(run, user)
+        move(run, State.QUEUED, queued_at=Now(), cause="", message="", want=Want.RUN)
+        enqueue_claim()
+    return Effect.LAUNCHED
 
 
 def ask(run: Run, **wish: object) -> None:

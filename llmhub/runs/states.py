@@ -52,7 +52,7 @@ _ENDS = TERMINAL | {State.PAUSED, State.LOST, State.QUEUED}
 NEXT: dict[State, frozenset[State]] = {
     State.DRAFT: frozenset({State.AWAITING_SIGN_OFF, State.QUEUED, State.STOPPED}),
     State.AWAITING_SIGN_OFF: frozenset({State.QUEUED, State.STOPPED}),
-    State.QUEUED: frozenset({State.CLAIMED, State.PAUSED, State.STOPPED}),
+    State.QUEUED: frozenset({State.AWAITING_SIGN_OFF, State.CLAIMED, State.PAUSED, State.STOPPED}),
     State.CLAIMED: _GOES_ON | _ENDS,
     State.STARTING: _GOES_ON | _ENDS,
     State.RUNNING: _GOES_ON | _ENDS,

@@ -26,6 +26,8 @@ urlpatterns = [
         name="checkpoint_pin",
     ),
     path("runs/<int:run_id>/about/", views.run_about, name="run_about"),
+    path("runs/<int:run_id>/edit/", launch_views.run_edit, name="run_edit"),
+    path("runs/<int:run_id>/launch/", views.run_launch, name="run_launch"),
     path("runs/<int:run_id>/stop/", views.run_stop, name="run_stop"),
     path("runs/<int:run_id>/pause/", views.run_pause, name="run_pause"),
     path("runs/<int:run_id>/resume/", views.run_resume, name="run_resume"),

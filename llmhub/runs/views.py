@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from llmhub.accounts import access
@@ -35,6 +36,7 @@ from llmhub.runs.said import Refused
 # lineage, which shows nothing else of the run.
 PARTS = {
     "run-head": "runs/_head.html",
+    "run-sign-off": "runs/_sign_off.html",
     "run-checkpoints": "runs/_checkpoints.html",
     "run-attempts": "runs/_attempts.html",
     "run-files": "runs/_files.html",
@@ -94,6 +96,26 @@ def run_resume(request: HubRequest, run_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
+def run_launch(request: HubRequest, run_id: int) -> HttpResponse:
+    """Queues a run that is signed off; its page says what is missing where it is not."""
+    found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
+    try:
+        effect = services.launch(found, request.user)
+    except Refused as refused:
+        count = sum(len(reasons) for reasons in refused.errors.values())
+        said = ngettext(
+            "Not launched: %(count)s item is still open.",
+            "Not launched: %(count)s items are still open.",
+            count,
+        )
+        messages.error(request, said % {"count": count})
+    else:
+        tell(request, effect)
+    return asked(request, page.runs().get(pk=run_id))
+
+
+@require_POST
+@login_required
 def run_about(request: HubRequest, run_id: int) -> HttpResponse:
     """What the team says of the run: its tags, with commas between, and notes."""
     found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
@@ -127,11 +149,18 @@ def checkpoint_pin(request: HubRequest, run_id: int, checkpoint_id: int) -> Http
 
 def ask(request: HubRequest, run_id: int, wish: Callable[[Run], services.Effect]) -> HttpResponse:
     found = access.get(request.user, page.runs(), Role.MEMBER, pk=run_id)
-    effect = wish(found)
+    tell(request, wish(found))
+    return asked(request, found)
+
+
+def tell(request: HubRequest, effect: services.Effect) -> None:
     said = messages.info if effect == services.Effect.UNCHANGED else messages.success
     said(request, effect.label)
+
+
+def asked(request: HubRequest, found: Run) -> HttpResponse:
     if not request.htmx:
-        return redirect("run", run_id)
+        return redirect("run", found.pk)
     return render(request, "runs/_asked.html", page.context(request.user, found))
 
 

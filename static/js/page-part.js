@@ -12,13 +12,19 @@ async function render(url, id) {
 }
 
 // Gives `element` the content and the attributes that the hub gives it now, at its data-url, and
-// says "part-refreshed". The keyboard stays where it was, on what has an id.
+// says "part-refreshed". The keyboard stays where it was, on what has an id, and what a person has
+// folded out stays so.
 export async function refreshPart(element) {
   const part = await render(element.dataset.url, element.id);
   if (!element.isConnected) return;
   for (const { name, value } of part.attributes) element.setAttribute(name, value);
   const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  const folds = [...element.querySelectorAll("details[id]")].map(({ id, open }) => [id, open]);
   element.replaceChildren(...part.childNodes);
+  for (const [id, open] of folds) {
+    const details = document.getElementById(id);
+    if (details) details.open = open;
+  }
   if (focused) document.getElementById(focused)?.focus();
   htmx.process(element);
   element.dispatchEvent(new CustomEvent("part-refreshed", { bubbles: true }));

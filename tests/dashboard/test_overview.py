@@ -40,7 +40,7 @@ def test_the_number_of_queries_does_not_grow_with_the_runs(
     data = make_dataset_version(atlas)
     for state in (State.RUNNING, State.SUCCEEDED) * 4:
         make_run(atlas, state, recipe_version=recipe, dataset_version=data)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         overview(client)
 
 

@@ -117,7 +117,7 @@ def test_what_is_not_ready_or_there_already_does_not_move(versions, ada):
 def test_a_gate_that_does_not_import_keeps_the_hub_from_starting(settings):
     from django.apps import apps
 
-    settings.PROMOTION_GATE = "llmhub.checklists.gates.promotion"
+    settings.PROMOTION_GATE = "llmhub.checklists.nowhere.promotion"
     with pytest.raises(ImportError):
         apps.get_app_config("registry").ready()
     settings.PROMOTION_GATE = "llmhub.registry.promotion.MAX_REASON"

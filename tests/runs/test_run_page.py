@@ -252,7 +252,7 @@ def test_the_page_takes_a_constant_number_of_queries(member, atlas, django_asser
     RunInput.objects.create(run=run, role="model.base_model", source=stages[0])
     run.state = State.QUEUED
     run.save()
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         show(member, run)
 
 

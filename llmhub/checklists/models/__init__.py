@@ -11,6 +11,7 @@ from llmhub.checklists.models.checklists import (
     Signature,
     Waiver,
 )
+from llmhub.checklists.models.mails import Mail, MailKind
 from llmhub.checklists.models.templates import (
     Guards,
     LaunchRule,
@@ -27,6 +28,8 @@ __all__ = [
     "EvidenceKind",
     "Guards",
     "LaunchRule",
+    "Mail",
+    "MailKind",
     "Meaning",
     "Outcome",
     "Signature",

@@ -24,15 +24,18 @@ NAVIGATION = (
     ("recipes", gettext_lazy("Recipes")),
     ("checklists", gettext_lazy("Checklists")),
     ("datasets", gettext_lazy("Datasets")),
-    ("mixes", gettext_lazy("Mixes")),
     ("models", gettext_lazy("Models")),
     ("reference", gettext_lazy("Reference")),
     ("workers", gettext_lazy("Workers")),
-    ("predictions", gettext_lazy("Predictions")),
 )
 
 # Lists that are reached by a tab of another one.
-TABS = {"runs": ("pipelines",), "models": ("evaluations", "playground")}
+TABS = {
+    "runs": ("pipelines",),
+    "datasets": ("mixes",),
+    "models": ("evaluations", "playground"),
+    "workers": ("predictions",),
+}
 
 
 @register.inclusion_tag("components/nav.html", takes_context=True)

@@ -9,7 +9,9 @@ import signal
 import threading
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.utils.module_loading import import_string
 
 from llmhub.datasets import imports
 from llmhub.jobs import lifecycle as jobs
@@ -30,6 +32,7 @@ def chores() -> list[Chore]:
         Chore(imports.tidy, every=600),
         Chore(files.tidy, every=3600),
         Chore(organise.empty_trash, every=600),
+        *(Chore(import_string(name), every) for name, every in settings.CHORES.items()),
     ]
 
 
