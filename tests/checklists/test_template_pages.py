@@ -188,6 +188,7 @@ def test_two_admins_change_what_guards_a_launch(built_in, as_dan, as_eve, atlas)
     answer = as_eve.post(confirm, follow=True)
     assert "There is a plan B" in text(answer)
     assert "Dan, confirmed by Eve" in text(answer)
+    assert "It began as version 1 of the template that comes with the hub." in text(answer)
     (now,) = templates.guarding(atlas, Guards.LAUNCH)
     assert (now.template.project, now.number) == (atlas, 1)
 
@@ -200,6 +201,19 @@ def test_the_only_admin_confirms_alone_and_the_page_says_so(built_in, as_dan, at
     change = TemplateChange.objects.get()
     answer = as_dan.post(f"{LIST}changes/{change.pk}/confirm/", follow=True)
     assert "confirmed by the only admin" in text(answer)
+
+
+def test_whoever_confirms_sees_all_that_a_new_item_asks_for(built_in, as_dan, as_eve, atlas):
+    (version,) = templates.guarding(atlas, Guards.LAUNCH)
+    data = posted(version.parsed, "launch")
+    data |= {"items": [*data["items"], "3.50"], "item-50-title_en": "Cooling holds",
+             "item-50-how": "human", "item-50-depends": ["target"], "item-50-approver": "2",
+             "item-50-waivable": "on", "item-50-help_en": "Feel it."}  # fmt: skip
+    as_dan.post(f"{TRAINING}edit/", data)
+    page = text(as_eve.get(TRAINING))
+    assert "Cooling holds added" in page
+    for fact in ("Feel it.", "Signed by 2 × Approver", "Depends on target machines"):
+        assert fact in page
 
 
 def test_a_change_is_withdrawn(built_in, as_dan, as_eve, atlas):
