@@ -18,6 +18,15 @@ READ, LAUNCH, DATASETS = Scope.READ, Scope.LAUNCH, Scope.DATASETS
 MODELS, PROMOTE = Scope.MODELS, Scope.PROMOTE
 
 
+class Never(Enum):
+    """A right that nobody has: the address says why."""
+
+    NEVER = "never"
+
+
+NEVER = Never.NEVER
+
+
 class Door(Enum):
     """What lets one in at all."""
 
@@ -31,7 +40,7 @@ class Door(Enum):
 @dataclass(frozen=True)
 class Rule:
     door: Door
-    needs: dict[str, Role | Scope]
+    needs: dict[str, Role | Scope | Never]
     of: str = ""
     # What a POST carries, so that a refusal refuses something that would have worked.
     data: dict[str, Any] | None = None
@@ -192,6 +201,8 @@ URLS: dict[str, Rule] = {
     "runs/new/memory/": action(MEMBER),
     "runs/<int:run_id>/": page(of="run"),
     "runs/<int:run_id>/about/": action(MEMBER, of="run", data={"tags": "a", "notes": "b"}),
+    "runs/<int:run_id>/edit/": form(MEMBER, of="waiting run", see=MEMBER),
+    "runs/<int:run_id>/launch/": action(MEMBER, of="waiting run"),
     "runs/<int:run_id>/stop/": action(MEMBER, of="run"),
     "runs/<int:run_id>/pause/": action(MEMBER, of="run"),
     "runs/<int:run_id>/resume/": action(MEMBER, of="run"),
@@ -306,6 +317,13 @@ URLS: dict[str, Rule] = {
     "api/v1/pipelines/<int:pipeline_id>/stop": api("pipeline", POST=LAUNCH),
     "api/v1/runs/<int:run_id>": api("run", GET=READ),
     "api/v1/runs/<int:run_id>/stop": api("run", POST=LAUNCH),
+    "api/v1/runs/<int:run_id>/launch": api("waiting run", POST=LAUNCH),
+    "api/v1/checklists": api(GET=READ),
+    "api/v1/checklists/<int:checklist_id>": api("checklist", GET=READ),
+    # No token signs.
+    "api/v1/checklists/<int:checklist_id>/sign": Rule(
+        Door.API, {"POST": NEVER}, "checklist", {"keys": ["benchmarks"]}
+    ),
     "api/v1/runs/<int:run_id>/continue": api("run", POST=LAUNCH),
     "api/v1/runs/<int:run_id>/metrics": api("run", GET=READ),
     "api/v1/metrics/window/": api(GET=READ),

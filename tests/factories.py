@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
 
 from llmhub.accounts.models import Membership, Project, Role, User, hash_secret, new_secret
@@ -364,13 +365,14 @@ def make_template(
 def make_checklist(
     *items: dict[str, Any], run: Run | None = None, version: ModelVersion | None = None
 ) -> Checklist:
-    """Of a run that waits, or of a version of a model, begun as the hub does."""
+    """Of a run, whether it waits or not, or of a version of a model; as the hub begins it."""
     subject = version or run or make_run(make_project(), State.AWAITING_SIGN_OFF)
     project = subject.model.project if isinstance(subject, ModelVersion) else subject.project
     is_version = isinstance(subject, ModelVersion)
     guards = Guards.PRODUCTION if is_version else Guards.LAUNCH
     template = make_template(*items, project=project, guards=guards).template
-    begun = begin.for_version(subject, None) if is_version else begin.for_run(subject, None)
+    with transaction.atomic():
+        begun = begin.for_version(subject, None) if is_version else begin.again(subject, None)
     return next(one for one in begun if one.template_version.template_id == template.pk)
 
 

@@ -34,7 +34,7 @@ from llmhub.runs import files
 from llmhub.runs.models import Checkpoint, Pipeline
 from llmhub.runs.states import State
 from llmhub.urls import websocket_urlpatterns
-from tests.access_table import PROCESS_SOCKETS, SOCKETS, URLS, Door, Rule
+from tests.access_table import PROCESS_SOCKETS, SOCKETS, URLS, Door, Never, Rule
 from tests.factories import (
     join,
     make_attempt,
@@ -129,7 +129,9 @@ def from_elsewhere(rule: Rule) -> set[Answer]:
     return {Answer.OPEN} if rule.door == Door.API else {Answer.OPEN, Answer.ABSENT}
 
 
-def may(who: Who, need: Role | Scope) -> bool:
+def may(who: Who, need: Role | Scope | Never) -> bool:
+    if isinstance(need, Never):
+        return False
     if who in {Who.VIEWER, Who.TOKEN_OF_VIEWER}:
         return Role.VIEWER.includes(role_for(need))
     return who != Who.WRONG_SCOPE
@@ -190,6 +192,9 @@ def make_objects(world: World, membership_id: int) -> None:
         world.atlas, name=f"{MARK} run", dataset_version=dataset, recipe_version=recipe,
         created_by=world.alice,
     )  # fmt: skip
+    waiting = make_run(
+        world.atlas, State.AWAITING_SIGN_OFF, name=f"{MARK} plan", created_by=world.alice
+    )
     attempt, world.secrets[Who.ATTEMPT] = make_attempt(run)
     checkpoint = Checkpoint.objects.create(
         run=run, attempt=attempt, step=1, path="/c/1", bytes=1, manifest_sha256="ab" * 32
@@ -282,6 +287,7 @@ def make_objects(world: World, membership_id: int) -> None:
         "slug export": in_slug | in_export,
         "slug export file": in_slug | in_file,
         "run": {"run_id": run.pk},
+        "waiting run": {"run_id": waiting.pk},
         "change": {"change_id": change.pk},
         "view": {"view_id": view.pk},
         "step note": {"run_id": run.pk, "note_id": note.pk},

@@ -14,6 +14,7 @@ from llmhub.accounts import audit
 from llmhub.checklists import digests, locks, standing
 from llmhub.checklists.models import Checklist, ChecklistState, Evidence, Signature, Waiver
 from llmhub.checklists.standing import ItemStanding
+from llmhub.lib.canonical import digest
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:
@@ -57,10 +58,11 @@ def carry(checklist: Checklist, source: Checklist, user: User) -> Carried:
         (old[one.key], one) for one in standing.of(checklist).items if holds(old.get(one.key), one)
     ]
     evidence = {row.pk: copy for before, now in pairs for row, copy in evidence_of(before, now)}
+    known = {row.pk for _before, now in pairs for row in now.evidence}
     carried = Carried(
         [row for before, now in pairs for row in signatures_of(before, now, evidence)],
         [row for before, now in pairs for row in waivers_of(before, now)],
-        list(evidence.values()),
+        [copy for copy in evidence.values() if copy.pk not in known],
     )
     if not (carried.signatures or carried.waivers or carried.evidence):
         raise Refused({"earlier": [_("Nothing of it holds for this checklist.")]})
@@ -76,11 +78,12 @@ def holds(before: ItemStanding | None, now: ItemStanding) -> bool:
 
 
 def evidence_of(before: ItemStanding, now: ItemStanding) -> Iterable[tuple[Evidence, Evidence]]:
-    """With its age: what has grown too old stays behind."""
+    """With its age: what has grown too old stays behind. What came along before is not copied."""
+    here = {digest(row.content()): row for row in now.evidence}
     rows = [*([before.check] if before.check else []), *before.attached]
     for row in reversed(rows):
         if now.holds(row) and not (row == before.check and now.check):
-            yield row, copy_of(row, now)
+            yield row, here.get(digest(row.content())) or copy_of(row, now)
 
 
 def signatures_of(

@@ -37,9 +37,9 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
     def guarded(plain: HttpRequest) -> HttpResponse:
         request = cast(HubRequest, plain)
         if "edit" in request.GET:
-            start = waiting(request, whole(request.GET["edit"]))
-            enter(request, start.project.pk)
-            return view(request, start)
+            waits = waiting(request, whole(request.GET["edit"]))
+            enter(request, waits.project.pk)
+            return view(request, waits)
         if "recipe" not in request.GET and "from" not in request.GET:
             messages.info(request, _("Choose the recipe that you want to launch."))
             return redirect("recipes")

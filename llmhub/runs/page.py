@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from llmhub.accounts import access
 from llmhub.accounts.models import Role, User
 from llmhub.datasets.models import MixPart
+from llmhub.jobs.live import project_topic
 from llmhub.lib import markdown, metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
@@ -82,6 +83,7 @@ def context(user: User, run: Run) -> dict[str, Any]:
     return {
         "run": run,
         "topic": run_topic(run.pk),
+        "project_topic": project_topic(run.project_id),
         "may_act": place.may(Role.MEMBER),
         "cause": causes.explain(run.cause),
         "resumed": resumed(run),

@@ -36,6 +36,7 @@ from llmhub.runs.said import Refused
 # lineage, which shows nothing else of the run.
 PARTS = {
     "run-head": "runs/_head.html",
+    "run-sign-off": "runs/_sign_off.html",
     "run-checkpoints": "runs/_checkpoints.html",
     "run-attempts": "runs/_attempts.html",
     "run-files": "runs/_files.html",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from llmhub.accounts.models import AuditEntry, Role
-from llmhub.checklists import begin, signing, standing, subject
-from llmhub.checklists.models import Checklist, ChecklistState, Signature
+from llmhub.checklists import begin, gates, signing, standing, subject
+from llmhub.checklists.models import Checklist, ChecklistState, LaunchRule, Signature
 from llmhub.lib.canonical import digest
-from llmhub.runs import replanning, services
+from llmhub.runs import replanning, services, transitions
 from llmhub.runs.models import Run
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.said import Refused
@@ -41,8 +42,6 @@ def team():
 
 def make_waiting(project, ada):
     """A run with a checklist of which every other item depends on what is edited below."""
-    from llmhub.checklists.models import LaunchRule
-
     LaunchRule.objects.create(project=project, **RULE)
     parts = [["code"], ["recipe"], ["recipe", "data"], ["target"], ["data", "base_model"]]
     items = [make_item(f"item-{at}", depends=parts[at % 5]) for at in range(ITEMS)]
@@ -162,6 +161,28 @@ def test_of_a_launch_and_a_withdrawal_one_is_refused():
     assert sum(isinstance(one, Refused) for one in found) == 1
     run.refresh_from_db()
     assert (run.state == State.QUEUED) is not bool(unsigned_parts(run))
+
+
+@pytest.mark.parametrize("act", ["sign", "withdraw"])
+def test_what_comes_while_a_launch_is_under_way_waits_for_it(act):
+    project, ada, people = team()
+    run = make_waiting(project, ada)
+    keys = [f"item-{at}" for at in range(ITEMS)]
+    [row, *_rest] = signing.sign(run.checklists.get(), keys, people[0], "verified", PASSWORD)
+    late = {
+        "sign": signs(run, people[1], "item-0"),
+        "withdraw": lambda: signing.withdraw(row, people[0]),
+    }[act]
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            transitions.lock(run)
+            gates.launch(run, ada)
+            waiting = pool.submit(at_once, [late])
+            time.sleep(0.5)
+            assert not waiting.done()
+        [found] = waiting.result()
+    assert isinstance(found, Refused)
+    assert Signature.objects.filter(withdrawn_at=None).count() == ITEMS
 
 
 def test_nobody_signs_an_item_twice_however_often_they_click():

@@ -59,6 +59,7 @@ from llmhub.registry.models import Model, Stage
 from llmhub.runs.models import Pipeline, Prediction, RunInput
 from llmhub.runs.states import State
 from tests.factories import make_attempt, make_checklist, make_item, make_model_version, make_run
+from tests.gates import guard_nothing
 project, data = Project.objects.first(), DatasetVersion.objects.first()
 pipeline = Pipeline.objects.create(project=project, name="From a text to an answer " * 4)
 before = None
@@ -85,6 +86,7 @@ user = User.objects.first()
 first = make_model_version(run)
 second = make_model_version(run, first.model, bytes=2**20, licence="MIT AND PSF-2.0")
 Model.objects.update(name="A model with a name that is rather long for a telephone")
+guard_nothing(project)
 promotion.promote(first, Stage.PRODUCTION, user, "The first. " * 20)
 promotion.promote(second, Stage.PRODUCTION, user, "Better.")
 held = make_run(project, State.AWAITING_SIGN_OFF, name="Held", dataset_version=data)

@@ -25,11 +25,13 @@ from llmhub.datasets.models import DatasetVersion
 from llmhub.lib import manifest
 from llmhub.runs.states import State
 from tests.factories import make_run
+from tests.gates import guard_nothing
 from tests.registry.exporting import write_model
 from tests.registry.made import make_checkpoint
 data = DatasetVersion.objects.get(dataset__slug="python-documentation-topics")
 run = make_run(Project.objects.first(), State.SUCCEEDED, name="Tells of steps", step=20,
                dataset_version=data)
+guard_nothing(run.project)
 folder = Path(settings.HUB_DATA) / "runs" / str(run.pk)
 write_model(folder / "step-20", "llama")
 manifest.write(folder / "step-20", step=20, val_loss=2.5)
