@@ -44,7 +44,7 @@ QUERIES = {
     "models/new/": ("checkpoint", "model"),
     "checklists/": ("show", "page", "project"),
     "checklists/<int:checklist_id>/do/<slug:name>/": ("item",),
-    "checklists/templates/new/": ("from",),
+    "checklists/templates/new/": ("template",),
     "checklists/templates/<slug:slug>/": ("version",),
     "evaluations/": ("model", "base", "project"),
     "evaluations/new/": ("versions", "tasks"),

@@ -14,7 +14,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
-from llmhub.checklists.items import Content
+from llmhub.checklists.items import Content, Part
 
 FOLDER = Path(__file__).parent / "content"
 
@@ -72,7 +72,8 @@ def item(spoken: Mapping[str, Table], key: str, asked: Table) -> Table:
         "check": check,
         "max_age_hours": asked.get("age"),
         "needs_evidence": asked.get("evidence", False),
-        "depends": asked["depends"],
+        # In one order, whoever wrote them: an editor that nobody touched says the same.
+        "depends": sorted(asked["depends"], key=list(Part).index),
         "signers": [{"role": role, "count": count} for role, count in signers.items()],
         "waivable": asked.get("waivable", True),
     }

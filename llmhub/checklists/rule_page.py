@@ -76,7 +76,7 @@ def changes(rule: LaunchRule) -> list[tuple[str, float | None, float | None]]:
     labels = {"parameters": _("More parameters than"), "gpu_hours": _("More GPU-hours than")}
     values = changing_rule.values_of(rule)
     return [
-        (labels[name], values[name], after)
-        for name, after in rule.proposal.items()
-        if values[name] != after
+        (labels[name], values[name], rule.proposal[name])
+        for name in changing_rule.FIELDS
+        if rule.proposal and values[name] != rule.proposal[name]
     ]

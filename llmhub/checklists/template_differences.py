@@ -25,7 +25,7 @@ class FactChange:
 
 @dataclass(frozen=True)
 class Change:
-    """Of an item, or of the template itself. Added and removed ones list no facts."""
+    """Of an item, or of the template itself. Of one that is removed the title is enough."""
 
     title: str
     is_added: bool = False
@@ -45,7 +45,8 @@ def items_between(old: Content, new: Content) -> Iterator[Change]:
     for key, (group, item) in after.items():
         title = words.said(item.title)
         if key not in before:
-            yield Change(title, is_added=True)
+            facts = changed_facts({}, item_facts(group, item))
+            yield Change(title, is_added=True, facts=facts)
             continue
         places = [list(known).index(key) + 1 for known in (before, after)] if key in moved else []
         facts = changed_facts(item_facts(*before[key]), item_facts(group, item))

@@ -193,7 +193,7 @@ class Editor:
         """For the summary above the form, which links to the fields."""
         found = [FieldErrors("", "", "", [reason]) for reason in self.general]
         for form in self.all_forms():
-            title = "" if form is self.head else form.shown_title
+            title = "" if form is self.head else form.shown_title or _("New")
             for name, reasons in form.errors.items():
                 field = form[name]
                 label = f"{title}, {field.label}" if title else str(field.label)

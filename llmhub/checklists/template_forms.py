@@ -13,8 +13,8 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from llmhub.accounts.models import Role
-from llmhub.checklists import content
 from llmhub.checklists import template_words as words
+from llmhub.checklists.checks import KNOWN
 from llmhub.checklists.items import MOST_ITEMS, Content, Group, How, Item, Signer
 from llmhub.checklists.models import Guards
 from llmhub.registry.evaluation_forms import storable
@@ -205,10 +205,8 @@ class ItemForm(KeyedForm):
 
 
 def known_checks() -> dict[str, str]:
-    """By name, with what it shows: the title of the first item that comes with it."""
-    found = [item for each in content.load() for item in each.content.items() if item.check]
-    titles = {item.check: words.said(item.title) for item in reversed(found)}
-    return {name: f"{name}: {titles[name]}" for name in sorted(titles)}
+    """By name, in the order of what they look at."""
+    return {name: f"{check.title} ({name})" for name, check in KNOWN.items()}
 
 
 def head_values(shown: Content, guards: str) -> dict[str, Any]:

@@ -158,6 +158,7 @@ def of_template(
         "groups": groups(chosen.parsed),
         "lede": words.said(chosen.parsed.lede),
         "history": entries,
+        "began_with": began_with(template) if template.project_id else None,
         "change": change,
         "changes": proposed(change, latest) if change else [],
         "may_edit": place.may(needed),

@@ -28,7 +28,7 @@ from llmhub.checklists.models import Guards, Template, TemplateChange, TemplateV
 from llmhub.checklists.rule_page import RuleForm
 from llmhub.checklists.template_editor import Editor
 from llmhub.jobs.live import project_topic
-from llmhub.lib.texts import whole
+from llmhub.lib.texts import is_slug, whole
 from llmhub.runs.said import Refused
 
 
@@ -45,7 +45,8 @@ def checklist_templates(request: ProjectRequest) -> HttpResponse:
 
 
 def named(request: ProjectRequest, slug: str) -> Template:
-    found = template_page.visible(request.project).filter(slug=slug).first()
+    rows = template_page.visible(request.project)
+    found = rows.filter(slug=slug).first() if is_slug(slug) else None
     if found is None:
         raise Http404
     return found
@@ -69,8 +70,8 @@ def checklist_template(request: ProjectRequest, slug: str) -> HttpResponse:
 @require_form_methods
 @project_required(changing_templates.COPIES)
 def checklist_template_new(request: ProjectRequest) -> HttpResponse:
-    """An empty one, or with `?from=` a copy. What it guards is said afterwards, by two admins."""
-    slug = request.GET.get("from", "")
+    """An empty one, or with `?template=` a copy. Two admins say afterwards what it guards."""
+    slug = request.GET.get("template", "")
     origin = named(request, slug).latest().parsed if slug else None
     data = request.POST if request.method == "POST" else None
     editor = Editor(origin, data=data, may_guard=False)
@@ -80,7 +81,7 @@ def checklist_template_new(request: ProjectRequest) -> HttpResponse:
         return redirect(address(request, made.template))
     address_here = f"{reverse('checklist_template_new')}?project={request.project.slug}"
     if slug:
-        address_here += f"&from={slug}"
+        address_here += f"&template={slug}"
     context = {"form": editor, "address": address_here, "back": reverse("checklist_templates")}
     return shown(request, editor, context)
 

@@ -48,7 +48,7 @@ def signers(item: Item) -> str:
 
 
 def parts(names: Iterable[Part]) -> str:
-    return ", ".join(str(PARTS[name]) for name in names)
+    return ", ".join(str(PARTS[name]) for name in PARTS if name in set(names))
 
 
 def age(hours: int | None) -> str:

@@ -398,6 +398,10 @@ TEXTS: dict[str, Text] = {
         _("See whether it knows the task and has its data on this machine."),
     ),
     # Checks of a checklist
+    "drill_not_resumed": Text(
+        _("The training did not go on from %(step)s, but began anew."),
+        _("This may be a fault of llmhub; the worker's log has the whole story."),
+    ),
     "subject_changed": Text(
         _("What is signed off was changed before the check began."), _("Start it again.")
     ),

@@ -1,5 +1,6 @@
 import pytest
 
+from llmhub.checklists.checks import KNOWN
 from llmhub.checklists.content import FOLDER, load, read
 from llmhub.checklists.items import How, Part
 
@@ -69,6 +70,14 @@ def test_each_item_has_the_check_that_is_known_for_it(built_in):
         for slug, each in built_in.items()
     }
     assert found == CHECKS
+
+
+def test_an_item_depends_on_all_that_its_check_looks_at(built_in):
+    """Or what the check found would stand although what it looked at is another."""
+    for each in built_in.values():
+        for item in each.content.items():
+            parts = KNOWN[item.check].parts if item.check else ()
+            assert set(parts) <= set(item.depends), item.key
 
 
 def test_a_check_decides_alone_only_where_it_proves_everything(built_in):

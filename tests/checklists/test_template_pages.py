@@ -11,7 +11,7 @@ from django.utils import translation
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
 from llmhub.checklists import changing_rule, changing_templates, templates
-from llmhub.checklists.items import Content
+from llmhub.checklists.items import Content, Part
 from llmhub.checklists.models import Guards, LaunchRule, TemplateChange
 from llmhub.checklists.template_editor import Editor
 from tests.accounts.conftest import signed_in
@@ -81,6 +81,9 @@ def posted(content: Content | None, guards: str = "", base: int = 1, **more) -> 
     for form in editor.all_forms():
         for name in form.fields:
             value = form[name].value()
+            if name == "depends":
+                # In the order of the boxes.
+                value = [str(part) for part in Part if str(part) in (value or [])]
             if value not in (None, False):
                 data[form.add_prefix(name)] = value
     return data | more
@@ -165,6 +168,13 @@ def test_an_editor_that_nobody_touched_says_that_nothing_changed(built_in, as_da
     assert "Nothing was changed" in text(answer)
 
 
+@pytest.mark.parametrize("slug", ["before-production", "security"])
+def test_no_template_of_the_hub_changes_by_being_opened(built_in, as_dan, atlas, slug):
+    version = templates.in_force(atlas).get(template__slug=slug)
+    answer = as_dan.post(f"{LIST}{slug}/edit/", posted(version.parsed, "production"))
+    assert "Nothing was changed" in text(answer)
+
+
 def test_two_admins_change_what_guards_a_launch(built_in, as_dan, as_eve, atlas):
     (version,) = templates.guarding(atlas, Guards.LAUNCH)
     data = posted(version.parsed, "launch", **{"item-9-title_en": "There is a plan B"})
@@ -178,6 +188,7 @@ def test_two_admins_change_what_guards_a_launch(built_in, as_dan, as_eve, atlas)
     answer = as_eve.post(confirm, follow=True)
     assert "There is a plan B" in text(answer)
     assert "Dan, confirmed by Eve" in text(answer)
+    assert "It began as version 1 of the template that comes with the hub." in text(answer)
     (now,) = templates.guarding(atlas, Guards.LAUNCH)
     assert (now.template.project, now.number) == (atlas, 1)
 
@@ -190,6 +201,19 @@ def test_the_only_admin_confirms_alone_and_the_page_says_so(built_in, as_dan, at
     change = TemplateChange.objects.get()
     answer = as_dan.post(f"{LIST}changes/{change.pk}/confirm/", follow=True)
     assert "confirmed by the only admin" in text(answer)
+
+
+def test_whoever_confirms_sees_all_that_a_new_item_asks_for(built_in, as_dan, as_eve, atlas):
+    (version,) = templates.guarding(atlas, Guards.LAUNCH)
+    data = posted(version.parsed, "launch")
+    data |= {"items": [*data["items"], "3.50"], "item-50-title_en": "Cooling holds",
+             "item-50-how": "human", "item-50-depends": ["target"], "item-50-approver": "2",
+             "item-50-waivable": "on", "item-50-help_en": "Feel it."}  # fmt: skip
+    as_dan.post(f"{TRAINING}edit/", data)
+    page = text(as_eve.get(TRAINING))
+    assert "Cooling holds added" in page
+    for fact in ("Feel it.", "Signed by 2 × Approver", "Depends on target machines"):
+        assert fact in page
 
 
 def test_a_change_is_withdrawn(built_in, as_dan, as_eve, atlas):
@@ -304,8 +328,8 @@ def test_an_approver_cannot_make_a_template_guard(free, as_cleo):
 
 def test_a_copy_and_a_new_one_guard_nothing(built_in, atlas, as_cleo):
     (version,) = templates.guarding(atlas, Guards.LAUNCH)
-    assert len(titles(as_cleo.get(f"{NEW}?from=before-training"))) == 17
-    answer = as_cleo.post(f"{NEW}?from=before-training", posted(version.parsed), follow=True)
+    assert len(titles(as_cleo.get(f"{NEW}?template=before-training"))) == 17
+    answer = as_cleo.post(f"{NEW}?template=before-training", posted(version.parsed), follow=True)
     assert "guards nothing" in text(answer)
     assert templates.guarding(atlas, Guards.LAUNCH) == [version]
     data = posted(None, **{

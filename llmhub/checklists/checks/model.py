@@ -182,12 +182,15 @@ def before_membership(about: About) -> Finding | None:
 
 
 def ask_membership(about: About) -> dict[str, Any]:
-    version, run = about.the_version, about.run
+    version, data = about.the_version, about.run.config["data"]
     return {
-        "version": {"folder": str(version.folder), "files": version.files, "style": "auto"},
+        "version": {
+            "folder": str(version.folder),
+            "files": version.files,
+            "style": data.get("template", "auto"),
+        },
         "data": [{"name": str(row), "source": row.as_source()} for row in rows_of(about)],
-        "share": run.config["data"]["validation_share"],
-        "template": run.config["data"].get("template", "auto"),
+        "share": data["validation_share"],
         "memory_bytes": settings.JOB_MEMORY_BYTES + 3 * version.bytes,
     }
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checklists', '0001_initial'),
+        ('checklists', '0020_changes_and_versions'),
     ]
 
     operations = [

@@ -1,14 +1,26 @@
-// The editor of a template: after a button has brought the form anew, items that were open are open
-// and the keyboard is where it was.
+// The editor of a template: while a button brings the form anew nobody can write into the old one;
+// afterwards items that were open are open, and the keyboard is where it was.
 class TemplateEditor extends HTMLElement {
   connectedCallback() {
-    this.addEventListener("htmx:beforeSwap", this.remember);
+    this.addEventListener("htmx:beforeRequest", this.hold);
     this.addEventListener("htmx:afterSettle", this.restore);
+    // Where no answer came, the form is still the old one.
+    this.addEventListener("htmx:afterRequest", this.release);
   }
 
-  remember = () => {
+  get form() {
+    return this.querySelector("form");
+  }
+
+  hold = () => {
     this.opened = [...this.querySelectorAll("details[open]")].map(({ id }) => id);
     this.focused = document.activeElement?.id;
+    this.form.inert = true;
+  };
+
+  release = ({ detail }) => {
+    this.form.inert = false;
+    if (!detail.successful) this.focus();
   };
 
   restore = () => {
@@ -16,10 +28,15 @@ class TemplateEditor extends HTMLElement {
       const details = document.getElementById(id);
       if (details) details.open = true;
     }
-    const added = this.querySelector("[data-added] input:not([type='hidden'])");
-    const button = this.focused && document.getElementById(this.focused);
-    (added ?? (button?.disabled ? null : button) ?? this.querySelector("#add-group")).focus();
+    this.focus();
   };
+
+  // On what was added, else on the same button, unless it has nothing to do any more.
+  focus() {
+    const added = this.querySelector("[data-added] input:not([type='hidden'])");
+    const button = this.focused && this.querySelector(`#${this.focused}:enabled`);
+    (added ?? (button || this.querySelector("#add-group"))).focus();
+  }
 }
 
 customElements.define("template-editor", TemplateEditor);
