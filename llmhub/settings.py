@@ -363,6 +363,9 @@ JOB_KINDS = {
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 
+# What `manage.py verify_audit` compares with the audit log, beside the chain itself.
+AUDIT_WITNESSES = ["llmhub.checklists.witness.findings"]
+
 # Where checks of an API may ask: host or host:port, separated by commas. Without a port these are
 # 80 and 443.
 API_PROBE_HOSTS = probe_hosts("API_PROBE_HOSTS")
@@ -415,6 +418,8 @@ LOGGING = {
         **{name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.access")},
         # Anyone may send a wrong Host; a traceback for each tells the operator nothing.
         "django.security.DisallowedHost": {"handlers": [], "level": "CRITICAL"},
+        # Of each font in a PDF it tells each table.
+        "fontTools": {"level": "WARNING"},
     },
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
 }

@@ -30,6 +30,7 @@ urlpatterns = [
     path("", include("llmhub.registry.urls")),
     path("", include("llmhub.registry.playground_urls")),
     path("", include("llmhub.checklists.urls")),
+    path("", include("llmhub.checklists.export_urls")),
     path("", include("llmhub.checklists.template_urls")),
     path("api/v1/", include("llmhub.api.urls")),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),

@@ -109,6 +109,7 @@ URLS: dict[str, Rule] = {
     "people/<int:membership_id>/role/": action(ADMIN, of="membership", data={"role": "viewer"}),
     "people/<int:membership_id>/remove/": action(ADMIN, of="membership"),
     "people/invites/<int:invite_id>/revoke/": action(ADMIN, of="invite row"),
+    "audit/": Rule(Door.SESSION, reading(APPROVER)),
     "projects/new/": form(data={"name": "Mallory's"}),
     "projects/<slug:slug>/switch/": action(VIEWER, of="project"),
     "tokens/": form(data={"name": "laptop", "scopes": ["read"], "days": "30"}),
@@ -236,6 +237,8 @@ URLS: dict[str, Rule] = {
     "checklists/": page(),
     "checklists/waiting/": page(),
     "checklists/<int:checklist_id>/": page("checklist"),
+    "checklists/<int:checklist_id>/export.json": page("checklist"),
+    "checklists/<int:checklist_id>/export.pdf": page("checklist"),
     "checklists/<int:checklist_id>/check/": action(MEMBER, of="checklist"),
     "checklists/<int:checklist_id>/do/<slug:name>/": form(
         MEMBER, of="checklist act", see=MEMBER, data={"text": "x"}

@@ -24,6 +24,7 @@ ODD = {
     "half a surrogate pair": "%ed%a0%80",
 }
 QUERIES = {
+    "audit/": ("about", "person", "act", "page", "project"),
     "runs/": ("filter", "columns", "sort", "page", "view", "project"),
     "compare/": ("runs", "base"),
     "compare/marks/": ("runs",),

@@ -1,7 +1,9 @@
 """The audit log of a project: who did what, in the order in which it happened.
 
 Written in the transaction of the act itself. Each entry holds the hash of the one before it, so
-that an entry which is changed, removed or put in between breaks the chain.
+that an entry which is changed, removed or put in between breaks the chain. The hash of the last one
+is also kept outside of the database (`accounts.anchors`), `manage.py verify_audit` compares all of
+it, and triggers refuse to change a row.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.utils import timezone
 
+from llmhub.accounts import anchors
 from llmhub.accounts.models import AuditEntry, Project
 from llmhub.lib.canonical import digest
 
@@ -30,9 +33,8 @@ def record(
     `data` must be JSON. Ids of people, never their names: a person can be erased.
     """
     project_id = project if isinstance(project, int) else project.pk
-    # One after the other: the chain has one end.
-    Project.objects.select_for_update(no_key=True).get(pk=project_id)
-    last = AuditEntry.objects.filter(project_id=project_id).order_by("-number").first()
+    hold_end(project_id)
+    last = anchors.head(project_id)
     entry = AuditEntry(
         project_id=project_id,
         number=last.number + 1 if last else 1,
@@ -45,4 +47,11 @@ def record(
     )
     entry.sha256 = digest(entry.link())
     entry.save(force_insert=True)
+    # A full disk must not undo what was done; housekeeping writes the anchor later.
+    transaction.on_commit(lambda: anchors.write(entry), robust=True)
     return entry
+
+
+def hold_end(project_id: int) -> None:
+    """One after the other: the chain has one end, until the transaction is over."""
+    Project.objects.select_for_update(no_key=True).get(pk=project_id)

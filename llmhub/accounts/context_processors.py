@@ -11,5 +11,6 @@ def projects(request: HttpRequest) -> dict[str, object]:
         "current_project": getattr(request, "project", None),
         "membership": membership,
         "may_launch": membership is not None and membership.may(Role.MEMBER),
+        "may_audit": membership is not None and membership.may(Role.APPROVER),
         "may_administer": membership is not None and membership.may(Role.ADMIN),
     }

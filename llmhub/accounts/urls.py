@@ -2,7 +2,7 @@ from allauth.account import views as allauth
 from django.urls import path
 
 from llmhub.accounts.decorators import require_form_methods
-from llmhub.accounts.views import entry, people, profile, projects, tokens
+from llmhub.accounts.views import audit, entry, people, profile, projects, tokens
 
 urlpatterns = [
     path("welcome/<str:secret>/", entry.sign_in, name="sign_in"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("people/<int:membership_id>/role/", people.member_role, name="member_role"),
     path("people/<int:membership_id>/remove/", people.member_remove, name="member_remove"),
     path("people/invites/<int:invite_id>/revoke/", people.invite_revoke, name="invite_revoke"),
+    path("audit/", audit.audit, name="audit"),
     path("projects/new/", projects.project_new, name="project_new"),
     path("projects/<slug:slug>/switch/", projects.project_switch, name="project_switch"),
     path("tokens/", tokens.token_list, name="tokens"),

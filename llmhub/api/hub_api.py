@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from llmhub.api import (
+    checklist_exports,
     checklist_templates,
     checklists,
     datasets,
@@ -102,6 +103,7 @@ api.add_router("", external.router)
 api.add_router("", registry.router)
 api.add_router("", exports.router)
 api.add_router("", playground.router)
+api.add_router("", checklist_exports.router)
 api.add_router("", checklists.router)
 
 

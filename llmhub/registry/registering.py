@@ -19,6 +19,7 @@ from llmhub.registry.models import Model, ModelVersion, Stage, VersionState
 from llmhub.runs import checkpoints, said
 from llmhub.runs.inputs import deleted
 from llmhub.runs.models import Checkpoint, Run, RunInput
+from llmhub.runs.organise import SIGNED_FOR
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def again(version: ModelVersion, user: User | None) -> None:
 @transaction.atomic
 def delete(version: ModelVersion) -> None:
     """With its files; the last version takes the model along. Raises Refused where the version was
-    promoted: its history stays."""
+    promoted, or people signed for it: its history stays."""
     lock(version.model.project)
     version = ModelVersion.objects.select_related("model", "job").get(pk=version.pk)
     model, folder = version.model, version.folder
@@ -155,6 +156,9 @@ def delete(version: ModelVersion) -> None:
         raise Refused(
             {"version": [_("%(version)s stays: it was promoted.") % {"version": version}]}
         )
+    if ModelVersion.objects.filter(SIGNED_FOR, pk=version.pk).exists():
+        reason = _("%(version)s stays: its checklist was signed, checked or waived in part.")
+        raise Refused({"version": [reason % {"version": version}]})
     if version.job:
         jobs.cancel(version.job)
     version.delete()

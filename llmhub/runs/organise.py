@@ -29,6 +29,14 @@ MOST_AT_ONCE = 10_000
 IN_TRASH = timedelta(days=30)
 # The chore deletes so many runs at once.
 DELETED_AT_ONCE = 20
+# Something was said on its checklist, and the audit log speaks of that: neither goes. The database
+# refuses it too.
+SIGNED_FOR = (
+    Q(checklists__state="settled")
+    | Q(checklists__signature_set__isnull=False)
+    | Q(checklists__waiver_set__isnull=False)
+    | Q(checklists__evidence_set__isnull=False)
+)
 REMOVE_FILES = "workers.tasks.remove_run"
 
 
@@ -57,8 +65,8 @@ WHY: dict[Left, Any] = {
         "%(n)d has as many tags as a run can have", "%(n)d have as many tags as a run can have", "n"
     ),
     Left.USED: ngettext_lazy(
-        "%(n)d is kept because other runs or models come from it",
-        "%(n)d are kept because other runs or models come from them",
+        "%(n)d is kept because other runs or models come from it, or for its checklist",
+        "%(n)d are kept because other runs or models come from them, or for their checklists",
         "n",
     ),
 }
@@ -204,7 +212,7 @@ def tell(runs: QuerySet[Run]) -> None:
 def delete_one(run: Run, outcome: Outcome) -> None:
     # The row is locked, so that nothing can begin to come from it meanwhile.
     Run.objects.select_for_update().filter(pk=run.pk).first()
-    if RunInput.objects.filter(source=run).exists() or run.model_versions.exists():
+    if is_used(run):
         outcome.left[Left.USED] += 1
         return
     holders = Worker.objects.filter(attempts__run=run).distinct().values_list("name", flat=True)
@@ -214,10 +222,18 @@ def delete_one(run: Run, outcome: Outcome) -> None:
     run.delete()
 
 
+def is_used(run: Run) -> bool:
+    """What people signed for stays, with all that they signed."""
+    is_source = RunInput.objects.filter(source=run).exists()
+    is_signed_for = Run.objects.filter(SIGNED_FOR, pk=run.pk).exists()
+    return is_source or is_signed_for or run.model_versions.exists()
+
+
 def empty_trash() -> int:
     """Deletes what has lain in the trash long enough, the youngest runs first: what a run starts
-    from can go once the run is gone. What models come from stays."""
+    from can go once the run is gone. What models come from stays, and what was signed for."""
     old = Run.objects.filter(trashed_at__lt=Now() - IN_TRASH, outputs=None, model_versions=None)
+    old = old.exclude(SIGNED_FOR)
     outcome = Outcome()
     for pk in list(old.order_by("-pk").values_list("pk", flat=True)[:DELETED_AT_ONCE]):
         with transaction.atomic():

@@ -12,6 +12,7 @@ from llmhub.runs.models import Run, RunInput
 from llmhub.runs.organise import Left
 from llmhub.runs.said import Refused
 from llmhub.runs.states import State
+from tests.checklists.signed import Signed
 from tests.factories import join, make_attempt, make_project, make_run, make_user
 from workers import leftovers
 
@@ -136,6 +137,17 @@ def test_the_trash_is_emptied_of_what_lay_in_it_long_enough(atlas):
     left_over = set(Run.objects.values_list("pk", flat=True))
     assert old.pk not in left_over
     assert {young.pk, used.pk} <= left_over
+
+
+def test_a_run_that_people_signed_for_is_kept(db, alice):
+    signed = Signed("signed")
+    join(alice, signed.project)
+    Run.objects.filter(pk=signed.run.pk).update(
+        state=State.FAILED, trashed_at=timezone.now() - timedelta(days=31)
+    )
+    assert organise.empty_trash() == 0
+    outcome = organise.delete(alice, Run.objects.all())
+    assert (outcome.changed, left(outcome)) == ([], {Left.USED: 1})
 
 
 def test_notes_and_tags_of_one_run_are_set(atlas):

@@ -197,7 +197,14 @@ class Evidence(OfItem):
     job = models.ForeignKey("jobs.Job", null=True, on_delete=models.SET_NULL, related_name="+")
     # Of people: an address, a run, or a file by its hash, stored under HUB_DATA/evidence.
     link = models.URLField(max_length=500, blank=True)
-    run = models.ForeignKey("runs.Run", null=True, on_delete=models.SET_NULL, related_name="+")
+    run = models.ForeignKey(
+        "runs.Run",
+        null=True,
+        # The number stays, as those of people do: what evidence says must not change.
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+    )
     file_name = models.CharField(max_length=200, blank=True)
     file_sha256 = models.CharField(max_length=64, blank=True)
     file_bytes = models.BigIntegerField(null=True)

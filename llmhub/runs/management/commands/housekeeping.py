@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
+from llmhub.accounts import anchors
 from llmhub.datasets import imports
 from llmhub.jobs import lifecycle as jobs
 from llmhub.jobs import outbox
@@ -32,6 +33,7 @@ def chores() -> list[Chore]:
         Chore(imports.tidy, every=600),
         Chore(files.tidy, every=3600),
         Chore(organise.empty_trash, every=600),
+        Chore(anchors.tend, every=60),
         *(Chore(import_string(name), every) for name, every in settings.CHORES.items()),
     ]
 
