@@ -294,6 +294,7 @@ URLS: dict[str, Rule] = {
         "dataset version", GET=READ, POST=DATASETS
     ),
     "api/v1/imports/<int:import_id>": api("import", GET=READ),
+    "api/v1/checklists/<int:checklist_id>/junit": api("checklist", POST=LAUNCH),
     "api/v1/evaluation-tasks": api(GET=READ, POST=MODELS),
     "api/v1/evaluation-reviews": api(GET=READ, POST=MODELS),
     "api/v1/evaluation-reviews/<int:review_id>/close": api("review", POST=MODELS),

@@ -62,10 +62,32 @@ def test_a_hub_answers_under_its_url_whatever_else_is_allowed():
     ids=["negative", "no number", "PUE below 1", "infinite", "nan"],
 )
 def test_energy_that_cannot_be_is_said_at_the_start(name, value):
+    assert f"{name} must be" in refused(name, value)
+
+
+@pytest.mark.parametrize(
+    "value", ["https://api.example.com", "api.example.com:many", "good.example,user@other.example"]
+)
+def test_hosts_of_probes_that_are_none_are_said_at_the_start(value):
+    assert "API_PROBE_HOSTS must name host or host:port" in refused("API_PROBE_HOSTS", value)
+
+
+def test_hosts_of_probes_may_have_ports():
+    program = "from django.conf import settings; print(settings.API_PROBE_HOSTS)"
+    ours = {
+        "DJANGO_SETTINGS_MODULE": "llmhub.settings",
+        "API_PROBE_HOSTS": "API.example.com, [::1]:8443,",
+    }
+    output = subprocess.check_output([sys.executable, "-c", program], env=os.environ | ours)
+    assert output.decode().strip() == "[('api.example.com', None), ('::1', 8443)]"
+
+
+def refused(name: str, value: str) -> str:
+    """What the hub says instead of starting."""
     ours = {"DJANGO_SETTINGS_MODULE": "llmhub.settings", name: value}
     program = "from django.conf import settings; settings.DEBUG"
     ended = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | ours, stderr=subprocess.PIPE, check=False
     )
     assert ended.returncode != 0
-    assert f"{name} must be".encode() in ended.stderr
+    return ended.stderr.decode()

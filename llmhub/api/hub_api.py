@@ -18,6 +18,7 @@ from llmhub.api import (
     evaluations,
     exports,
     external,
+    junit,
     playground,
     registry,
     reviews,
@@ -105,6 +106,7 @@ api.add_router("", exports.router)
 api.add_router("", playground.router)
 api.add_router("", checklist_exports.router)
 api.add_router("", checklists.router)
+api.add_router("", junit.router)
 
 
 @api.exception_handler(LaunchRefused)

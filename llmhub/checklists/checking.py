@@ -10,14 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from llmhub.accounts import audit
-from llmhub.checklists import digests
+from llmhub.checklists import digests, locks
 from llmhub.checklists.checks import KNOWN, About, Check, Finding
 from llmhub.checklists.checks.base import undecided
 from llmhub.checklists.items import How, Item
 from llmhub.checklists.models import Checklist, Evidence, EvidenceKind, Outcome
 from llmhub.checklists.reasons import Reason, reason
 from llmhub.jobs import lifecycle as jobs
-from llmhub.jobs.live import project_topic, publish
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:
@@ -31,22 +30,15 @@ def start(checklist: Checklist, keys: Iterable[str], user: User | None) -> list[
 
     Raises Refused. The caller has checked that the person may.
     """
-    checklist = lock(checklist)
+    # So that what is found belongs to the subject as it is: an edit waits, or came before.
+    checklist = locks.checklist(checklist.pk)
     if not checklist.is_open():
         raise Refused({"": [_("This checklist is closed: nothing is checked any more.")]})
     items = [checked_item(checklist, key) for key in dict.fromkeys(keys)]
     made = [start_one(About(checklist, item), user) for item in items]
     if made:
-        announce(checklist)
+        locks.announce(checklist)
     return made
-
-
-def lock(checklist: Checklist) -> Checklist:
-    """So that what is found belongs to the subject as it is: an edit waits, or came before."""
-    rows = Checklist.objects.select_for_update(of=("self",), no_key=True)
-    return rows.select_related("project", "template_version", "run", "model_version__run").get(
-        pk=checklist.pk
-    )
 
 
 def checked_item(checklist: Checklist, key: str) -> Item:
@@ -164,15 +156,10 @@ def still_fits(evidence: Evidence) -> bool:
 
 def finish(evidence: Evidence, finding: Finding) -> None:
     keep(evidence, finding)
-    announce(evidence.checklist)
+    locks.announce(evidence.checklist)
 
 
 def broke_off(evidence: Evidence, problem: dict[str, Any]) -> None:
     """Red until somebody starts it again: a check that can be made to break off decides nothing."""
     why = Reason(problem["code"], problem["values"])
     finish(evidence, Finding(Outcome.FAILED, (reason("check_not_done"), why)))
-
-
-def announce(checklist: Checklist) -> None:
-    topic = project_topic(checklist.project_id)
-    publish(topic, {"type": "checklist", "checklist": checklist.pk})

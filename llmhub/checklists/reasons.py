@@ -242,6 +242,10 @@ TEXTS: dict[str, Text] = {
             "%(steps)s with the same %(tensors)s tensors, to the bit."
         )
     ),
+    "model_not_there": Text(
+        _("What the run starts from is not there yet, so that it cannot be tried: %(detail)s"),
+        _("Start the check again when it is, or decide yourself."),
+    ),
     # Validation
     "no_benchmark": Text(
         _("The project has no task to evaluate the model with."), _("Register one.")
@@ -348,17 +352,6 @@ TEXTS: dict[str, Text] = {
     ),
     "host_not_allowed": Text(
         _("This hub may not ask %(host)s."), _("An operator adds it to API_PROBE_HOSTS.")
-    ),
-    "address_forbidden": Text(
-        _("%(host)s leads to %(address)s, which no check may ask."),
-        _("See where the name should lead."),
-    ),
-    "unreachable": Text(
-        _("%(host)s does not answer: %(detail)s."), _("See whether the API is up.")
-    ),
-    "tls_broken": Text(
-        _("The certificate of %(host)s is not to be trusted: %(detail)s."),
-        _("Install a valid one."),
     ),
     "not_https": Text(_("The address begins with http://."), _("Give the one with https://.")),
     "plain_http_answers": Text(

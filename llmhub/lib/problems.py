@@ -405,6 +405,18 @@ TEXTS: dict[str, Text] = {
     "subject_changed": Text(
         _("What is signed off was changed before the check began."), _("Start it again.")
     ),
+    # Probes of an API
+    "address_forbidden": Text(
+        _("%(host)s leads to %(address)s, which no check may ask."),
+        _("See where the name should lead."),
+    ),
+    "unreachable": Text(
+        _("%(host)s does not answer: %(detail)s."), _("See whether the API is up.")
+    ),
+    "tls_broken": Text(
+        _("The certificate of %(host)s is not to be trusted: %(detail)s."),
+        _("Install a valid one."),
+    ),
     # The machine that works on it
     "cancelled": Text(_("Cancelled by a person.")),
     "disk_full": Text(

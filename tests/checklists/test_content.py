@@ -140,3 +140,17 @@ def test_a_text_of_no_item_is_refused_and_named(tmp_path):
     path = changed(tmp_path, "[items.watermark]", '[items.cookies]\nhelp = ""\n[items.watermark]')
     with pytest.raises(ValueError, match=r"has no item for items\.cookies\.help"):
         read(path)
+
+
+def test_each_item_depends_on_what_its_check_looks_at(built_in):
+    """Else a check would still hold when what it looked at has changed."""
+    for each in built_in.values():
+        for item in each.content.items():
+            if item.check:
+                assert set(KNOWN[item.check].parts) <= set(item.depends), item.key
+
+
+def test_at_least_20_items_are_checked_by_the_hub(built_in):
+    checked = [item for each in built_in.values() for item in each.content.items() if item.check]
+    assert len(checked) >= 20
+    assert all(item.check in KNOWN for item in checked)

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from llmhub.checklists.checks.base import About, Check, Finding, Work, failed, found
+from llmhub.checklists.checks.base import About, Check, Finding, Work, failed, found, undecided
 from llmhub.checklists.items import Part
 from llmhub.checklists.reasons import reason
 from llmhub.lib import model_reference
@@ -28,6 +28,10 @@ SHOWN = 3
 
 def ask(about: About) -> dict[str, Any]:
     run, spec = about.run, cut(about)
+    try:
+        models = models_of(about, spec)
+    except MissingModel as error:
+        raise Problem("machine_failed", detail=str(error)) from error
     return {
         "run_id": run.pk,
         "hub_url": "",
@@ -36,7 +40,7 @@ def ask(about: About) -> dict[str, Any]:
             version.as_training_data() | {"name": version.dataset.slug, "weight": weight}
             for version, weight in run.parts
         ],
-        "models": models_of(about, spec),
+        "models": models,
         "models_cache": str(inputs.models_folder()),
         "token_cache": str(settings.HUB_DATA / "token_cache"),
         "steps": STEPS,
@@ -71,18 +75,25 @@ def cut(about: About) -> Spec:
 
 
 def models_of(about: About, spec: Spec) -> dict[str, Any]:
-    """A model that the small form replaces is one that every hub has."""
-    own = specs.model_inputs(about.spec)
-    try:
-        resolved = inputs.resolve(about.run)
-    except MissingModel as error:
-        raise Problem("machine_failed", detail=str(error)) from error
+    """A model that the small form replaces is one that every hub has. Raises MissingModel."""
+    own, wanted = specs.model_inputs(about.spec), specs.model_inputs(spec)
+    kept = {name for name, text in wanted.items() if own.get(name) == text}
+    resolved = inputs.resolve(about.run) if kept else {}
     return {
         name: resolved[name]
-        if own.get(name) == text
+        if name in kept
         else inputs.described(model_reference.parse(text), None)
-        for name, text in specs.model_inputs(spec).items()
+        for name, text in wanted.items()
     }
+
+
+def before(about: About) -> Finding | None:
+    """A stage of a pipeline is signed before the model that it starts from is made."""
+    try:
+        models_of(about, cut(about))
+    except MissingModel as error:
+        return undecided("model_not_there", detail=str(error))
+    return None
 
 
 def judge(about: About, result: dict[str, Any]) -> Finding:
@@ -116,6 +127,6 @@ CHECKS = (
         ),
         leaves_open=_("The full size, several processes, and a checkpoint on a disk that is lost."),
         parts=(Part.RECIPE, Part.CODE, Part.ENVIRONMENT),
-        work=Work("checklist.resume", ask, judge),
+        work=Work("checklist.resume", ask, judge, before),
     ),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
-from django.conf import settings
+from llmhub.checklists.evidence import place_of
 
 if TYPE_CHECKING:
     from llmhub.checklists.models import Evidence
@@ -107,8 +107,7 @@ def refuse(*declared: Any) -> int:
 
 def content_of(evidence: Evidence) -> bytes:
     """Raises NotJUnit where the file is gone."""
-    path = settings.HUB_DATA / "evidence" / evidence.file_sha256[:2] / evidence.file_sha256
     try:
-        return path.read_bytes()
+        return place_of(evidence.file_sha256).read_bytes()
     except OSError as error:
         raise NotJUnit(f"the file cannot be read: {error.strerror}") from error
