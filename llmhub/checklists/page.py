@@ -228,7 +228,8 @@ class GroupRows:
 
     @property
     def signable(self) -> list[ItemRow]:
-        return [row for row in self.rows if row.may_sign]
+        """What waits for the person; who wants to sign more than that does so one by one."""
+        return [row for row in self.rows if row.is_mine]
 
     @property
     def checkable(self) -> list[ItemRow]:

@@ -34,6 +34,12 @@ PATHS = [
     "/models/{model}/",
     "/models/{model}/edit/",
     "/models/{model}/v2/",
+    "/checklists/",
+    "/checklists/?show=all",
+    "/checklists/{checklist}/",
+    "/checklists/{checklist}/do/sign/?item=code",
+    "/checklists/{checklist}/do/waive/?item=code",
+    "/checklists/{checklist}/do/evidence/?item=code",
     "/workers/",
     "/predictions/",
     "/playground/",
@@ -52,7 +58,7 @@ from llmhub.registry import promotion
 from llmhub.registry.models import Model, Stage
 from llmhub.runs.models import Pipeline, Prediction, RunInput
 from llmhub.runs.states import State
-from tests.factories import make_attempt, make_model_version, make_run
+from tests.factories import make_attempt, make_checklist, make_item, make_model_version, make_run
 from tests.gates import guard_nothing
 project, data = Project.objects.first(), DatasetVersion.objects.first()
 pipeline = Pipeline.objects.create(project=project, name="From a text to an answer " * 4)
@@ -83,7 +89,12 @@ Model.objects.update(name="A model with a name that is rather long for a telepho
 guard_nothing(project)
 promotion.promote(first, Stage.PRODUCTION, user, "The first. " * 20)
 promotion.promote(second, Stage.PRODUCTION, user, "Better.")
-print(run.pk, pipeline.pk, first.model_id)
+held = make_run(project, State.AWAITING_SIGN_OFF, name="Held", dataset_version=data)
+checklist = make_checklist(
+    make_item("code", title={"en": "The code is at a commit that everybody knows"}),
+    make_item("stop", how="machine", check="stopping-criteria"), run=held,
+)
+print(run.pk, pipeline.pk, first.model_id, checklist.pk)
 """
 BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 
@@ -92,7 +103,7 @@ BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 def made(hub: RunningHub) -> dict[str, str]:
     """What the paths name, by its name there."""
     said = hub.manage("shell", "--no-imports", "-c", MAKE)
-    return dict(zip(("run", "pipeline", "model"), said.split()[-3:], strict=True))
+    return dict(zip(("run", "pipeline", "model", "checklist"), said.split()[-4:], strict=True))
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -15,6 +15,9 @@ class CheckList extends HTMLElement {
     this.addEventListener("click", this.clicked);
     this.addEventListener("submit", this.submitted);
     this.addEventListener("part-refreshed", this.refreshed);
+    this.addEventListener("focusin", this.stand);
+    this.addEventListener("pointerdown", this.stand);
+    this.dialog?.addEventListener("close", this.standAgain);
     document.addEventListener("keydown", this.pressed);
     addEventListener("beforeprint", this.unfold);
     completeMentions(this);
@@ -41,6 +44,18 @@ class CheckList extends HTMLElement {
     this.known = now;
     for (const id of news) this.mark(document.getElementById(id));
     if (news.length) this.say(news.map((id) => now.get(id)).join(". "));
+    this.standAgain();
+  };
+
+  // Where the keyboard is: a button that has done its work goes away, and so does what had the
+  // keyboard before a dialog, while an update comes in behind it.
+  stand = ({ target }) => {
+    if (!this.dialog?.contains(target)) this.place = target.closest("[data-item]")?.id;
+  };
+
+  standAgain = () => {
+    if (document.activeElement !== document.body || !this.place) return;
+    document.getElementById(this.place)?.focus({ preventScroll: true });
   };
 
   mark(item) {
