@@ -326,6 +326,7 @@ URLS: dict[str, Rule] = {
     "api/v1/runs/<int:run_id>/launch": api("waiting run", POST=LAUNCH),
     "api/v1/checklists": api(GET=READ),
     "api/v1/checklists/<int:checklist_id>": api("checklist", GET=READ),
+    "api/v1/checklists/<int:checklist_id>/export": api("checklist", GET=READ),
     # No token signs.
     "api/v1/checklists/<int:checklist_id>/sign": Rule(
         Door.API, {"POST": NEVER}, "checklist", {"keys": ["benchmarks"]}
