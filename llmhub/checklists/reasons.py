@@ -174,7 +174,6 @@ TEXTS: dict[str, Text] = {
         _("A checkpoint is written every %(every)s of %(steps)s steps, and %(kept)s are kept.")
     ),
     # Code
-    "no_seed": Text(_("The run has no seed."), _("Set one.")),
     "environments_differ": Text(
         _("The workers differ in %(what)s: %(found)s."),
         _("Install the same versions on all of them."),
@@ -251,7 +250,6 @@ TEXTS: dict[str, Text] = {
         _("The project has no task to evaluate the model with."), _("Register one.")
     ),
     "benchmarks_named": Text(_("The model will be evaluated with: %(tasks)s.")),
-    "no_end": Text(_("Neither steps nor epochs end the run."), _("Set one of them.")),
     "no_validation_on_the_way": Text(
         _("Validating every %(every)s steps never happens in a run of %(steps)s."),
         _("Validate more often."),

@@ -120,7 +120,7 @@ def broke_off(place: Path, code: int) -> Problem:
 
 def compare(first: Path, second: Path) -> dict[str, Any]:
     tensors = 0
-    differ = []
+    differ: list[dict[str, Any]] = []
     digest = hashlib.sha256()
     for name in TENSORS:
         for tensor, one, other in pairs(first / name, second / name):

@@ -104,12 +104,13 @@ def checkpoints_on(about: About) -> Finding:
 def steps_of(about: About) -> int | None:
     """As far as it is set, or follows from the rows. None for text in packed sequences."""
     training: Any = about.spec.training
+    most: int | None = training.max_steps or None
     rows = sum(version.rows for version in about.data)
     if isinstance(about.spec, PretrainSpec) or not rows or getattr(training, "packing", False):
-        return training.max_steps or None
+        return most
     trained = rows * (1 - about.spec.data.validation_share)
-    steps = training.epochs * math.ceil(trained / training.batch_size)
-    return min(steps, training.max_steps or steps)
+    steps: int = training.epochs * math.ceil(trained / training.batch_size)
+    return min(steps, most or steps)
 
 
 def judge_devices(about: About, result: dict[str, Any]) -> Finding:

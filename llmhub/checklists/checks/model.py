@@ -55,7 +55,7 @@ def newest(about: About) -> Iterable[Evaluation]:
 
 
 def has_interval(score: dict[str, Any] | None) -> bool:
-    return bool(score) and score.get("low") is not None and score.get("high") is not None
+    return score is not None and None not in (score.get("low"), score.get("high"))
 
 
 def share_known(one: Evaluation) -> float | None:
