@@ -358,6 +358,8 @@ def test_the_description_lists_every_operation():
     assert set(paths) == {
         "/api/v1/checklists",
         "/api/v1/checklists/{checklist_id}",
+        "/api/v1/checklists/{checklist_id}/export",
+        "/api/v1/checklists/{checklist_id}/junit",
         "/api/v1/checklists/{checklist_id}/sign",
         "/api/v1/checklist-templates",
         "/api/v1/runs/{run_id}/launch",

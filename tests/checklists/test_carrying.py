@@ -11,6 +11,7 @@ from llmhub.checklists.models import Checklist, ChecklistState, Evidence, Signat
 from llmhub.runs.models import Run
 from llmhub.runs.said import Refused
 from llmhub.runs.states import State
+from tests.checklists.behind import behind
 from tests.checklists.test_standing import BOTH, CODE, SPEED
 from tests.factories import PASSWORD, make_check, make_evidence, make_item, make_run, make_template
 
@@ -118,6 +119,7 @@ def test_nothing_is_added_to_what_is_over(earlier, again, ada):
 
 
 def test_what_was_withdrawn_is_not_carried(earlier, again, ada, ben):
-    Signature.objects.filter(item="code").update(withdrawn_at=timezone.now())
+    for row in Signature.objects.filter(item="code"):
+        behind(row, withdrawn_at=timezone.now())
     carrying.carry(again, earlier, ada)
     assert not standing.of(again).item("code").signatures
