@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from llmhub.accounts import audit
+from llmhub.accounts import audit, confirming
 from llmhub.checklists import digests, locks, standing
 from llmhub.checklists.models import Checklist, Evidence, EvidenceKind, Meaning, Signature, Waiver
 from llmhub.checklists.standing import ItemStanding, Standing
@@ -183,12 +183,9 @@ def problems_of_waiver(
 
 
 def check_password(user: User, password: str) -> None:
-    """That whoever asks is the person, now; a session alone may have been left open."""
-    if not user.has_usable_password():
-        reason = _("You have no password yet: set one on your profile, then sign.")
+    reason = confirming.problem(user, password)
+    if reason:
         raise Refused({"password": [reason]})
-    if not user.check_password(password):
-        raise Refused({"password": [_("This is not your password.")]})
 
 
 def named(found: Standing, keys: Iterable[str]) -> list[ItemStanding]:
