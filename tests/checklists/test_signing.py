@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from llmhub.accounts import confirming
 from llmhub.accounts.models import AuditEntry, Membership, Role
 from llmhub.checklists import begin, digests, signing, standing
 from llmhub.checklists.models import Checklist, ChecklistState, Outcome, Signature, Waiver
@@ -69,6 +70,13 @@ def test_the_password_is_asked_for_each_time(checklist, ben, dan):
     [reason] = refusal(checklist, ["code"], ben)["password"]
     assert "profile" in reason
     assert not Signature.objects.exists()
+
+
+def test_who_guesses_passwords_is_stopped_for_a_while(checklist, ben, dan):
+    for _ in range(confirming.MOST_WRONG):
+        assert "not your password" in refusal(checklist, ["code"], ben, "wrong")["password"][0]
+    assert "wait" in refusal(checklist, ["code"], ben)["password"][0]
+    assert sign(checklist, ["code"], dan)
 
 
 @pytest.mark.parametrize("role", [None, Role.VIEWER])
