@@ -91,6 +91,9 @@ def verify_state(file, told, wrong):
     about, template = file["checklist"], file["template"]["sha256"]
     if [e["data"]["sha256"] for e in told if e["act"] == "checklist.begun"] != [template]:
         wrong("template: it is not the one that the checklist began with")
+    authors = [e["data"]["authors"] for e in told if "authors" in e["data"]]
+    if authors and about["authors"] != authors[-1]:
+        wrong("authors: they are not those that the audit log names")
     acts = [e for e in told if e["act"] in {"checklist.settled", "checklist.reopened"}]
     if not acts or acts[-1]["act"] == "checklist.reopened":
         if about["state"] == "settled":
@@ -177,7 +180,7 @@ def main():
     wrong, left = [], []
     try:
         left = verify(chosen.file.read_bytes(), anchors, wrong.append)
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         wrong.append(f"this is not an export of a checklist ({error!r})")
     print(*(f"WRONG: {what}" for what in wrong), sep="\n", end="\n" * bool(wrong))
     if not wrong:

@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from llmhub.accounts import links
+from llmhub.accounts import audit, lately, links
 from llmhub.accounts.models import Membership, Project, Role, User
 
 SLUG_TRIES = 20
+PROMOTED = "member.promoted"
 
 
 class Refused(Exception):
@@ -36,23 +37,33 @@ def _slugs(name: str) -> list[str]:
 
 
 @transaction.atomic
-def change_role(membership: Membership, role: Role) -> None:
+def change_role(membership: Membership, role: Role, by: User | None = None) -> None:
     _lock(membership.project_id)
+    before = Role(Membership.objects.get(pk=membership.pk).role)
     if role != Role.ADMIN:
         _keep_an_admin(membership)
         links.revoke_invites_of(membership)
     Membership.objects.filter(pk=membership.pk).update(role=role)
+    if role != before:
+        act = lately.DEMOTED if before.includes(role) else PROMOTED
+        _record(membership, by, act, before=before, after=role)
 
 
 @transaction.atomic
-def remove(membership: Membership) -> None:
+def remove(membership: Membership, by: User | None = None) -> None:
     """Takes a person out of a project, with the keys and the invitations they made to it."""
     _lock(membership.project_id)
     _keep_an_admin(membership)
     links.revoke_invites_of(membership)
     keys = membership.project.api_tokens.filter(user=membership.user_id, revoked_at=None)
     keys.update(revoked_at=timezone.now())
+    _record(membership, by, lately.REMOVED, before=membership.role)
     membership.delete()
+
+
+def _record(membership: Membership, by: User | None, act: str, **data: str) -> None:
+    about = f"person:{membership.user_id}"
+    audit.record(membership.project_id, by, act, about, **{k: str(v) for k, v in data.items()})
 
 
 def _lock(project_id: int) -> None:

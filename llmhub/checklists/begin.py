@@ -51,7 +51,6 @@ def for_version(version: ModelVersion, user: User | None) -> list[Checklist]:
     """One for each template that guards production. One that was signed off stays so."""
     # Lines up those who begin at once.
     type(version.model).objects.select_for_update(no_key=True).get(pk=version.model_id)
-    author = version.created_by_id or version.run.created_by_id
     now = subject.of_version(version)
     known = _latest(locks.all_of(version.checklists.exclude(state=ChecklistState.CLOSED)))
     return _all(
@@ -61,7 +60,8 @@ def for_version(version: ModelVersion, user: User | None) -> list[Checklist]:
         now=now,
         begun_by=user,
         model_version=version,
-        authors=[author] if author else [],
+        # Whoever trained it and whoever registered it are not somebody else to each other.
+        authors=sorted({version.created_by_id, version.run.created_by_id} - {None}),
     )
 
 
@@ -85,8 +85,12 @@ def follow(checklist: Checklist, now: Subject, author: User | None = None) -> bo
     authors = sorted({*checklist.authors, *([author.pk] if author else [])})
     if hashes == checklist.hashes and authors == checklist.authors:
         return False
+    is_new_author = authors != checklist.authors
     checklist.subject, checklist.hashes, checklist.authors = now, hashes, authors
     checklist.save(update_fields=["subject", "hashes", "authors"])
+    if is_new_author:
+        about = f"checklist:{checklist.pk}"
+        audit.record(checklist.project_id, author, "checklist.edited", about, authors=authors)
     locks.announce(checklist)
     return True
 

@@ -3,6 +3,7 @@ items that ask for the same, and whose parts of the subject are the same."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 MOST = 20
 
 Row = TypeVar("Row", Signature, Waiver, Evidence)
+Withdrawn = dict[str, set[int]]
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,11 @@ def carry(checklist: Checklist, source: Checklist, user: User) -> Carried:
         (old[one.key], one) for one in standing.of(checklist).items if holds(old.get(one.key), one)
     ]
     evidence = {row.pk: copy for before, now in pairs for row, copy in evidence_of(before, now)}
+    gone = withdrawn(checklist)
     known = {row.pk for _before, now in pairs for row in now.evidence}
     carried = Carried(
-        [row for before, now in pairs for row in signatures_of(before, now, evidence)],
-        [row for before, now in pairs for row in waivers_of(before, now)],
+        [row for before, now in pairs for row in signatures_of(before, now, evidence, gone)],
+        [row for before, now in pairs for row in waivers_of(before, now, gone)],
         [copy for copy in evidence.values() if copy.pk not in known],
     )
     if not (carried.signatures or carried.waivers or carried.evidence):
@@ -70,6 +73,17 @@ def carry(checklist: Checklist, source: Checklist, user: User) -> Carried:
     record(checklist, source, user, carried)
     locks.announce(checklist)
     return carried
+
+
+def withdrawn(checklist: Checklist) -> Withdrawn:
+    """By item: who has taken back here what they said. Nobody but they say it again."""
+    found: Withdrawn = defaultdict(set)
+    mine = {"checklist": checklist, "withdrawn_at__isnull": False}
+    for item, user in Signature.objects.filter(**mine).values_list("item", "user_id"):
+        found[item].add(user)
+    for item, by, owner in Waiver.objects.filter(**mine).values_list("item", "by_id", "owner_id"):
+        found[item] |= {by, owner}
+    return found
 
 
 def holds(before: ItemStanding | None, now: ItemStanding) -> bool:
@@ -87,9 +101,9 @@ def evidence_of(before: ItemStanding, now: ItemStanding) -> Iterable[tuple[Evide
 
 
 def signatures_of(
-    before: ItemStanding, now: ItemStanding, evidence: dict[int, Evidence]
+    before: ItemStanding, now: ItemStanding, evidence: dict[int, Evidence], gone: Withdrawn
 ) -> Iterable[Signature]:
-    signed = {row.user_id for row in now.signatures}
+    signed = {row.user_id for row in now.signatures} | gone.get(now.key, set())
     for row in before.signatures:
         if row.user_id in signed or not fits(row, now):
             continue
@@ -108,11 +122,14 @@ def fits(row: Signature, now: ItemStanding) -> bool:
     return now.facts.people.get(row.user_id) == row.role
 
 
-def waivers_of(before: ItemStanding, now: ItemStanding) -> Iterable[Waiver]:
+def waivers_of(before: ItemStanding, now: ItemStanding, gone: Withdrawn) -> Iterable[Waiver]:
+    """Such as the same people could make here today."""
     waiver = before.waiver
-    if waiver is None or now.waiver or not now.item.waivable:
+    if waiver is None or now.waiver or waiver.until < now.facts.now.date():
         return
-    if waiver.until < now.facts.now.date() or now.facts.is_author(waiver.owner_id):
+    if gone.get(now.key, set()) & {waiver.by_id, waiver.owner_id}:
+        return
+    if now.may_waive_as(waiver.by_id) or not now.may_answer(waiver.owner_id):
         return
     yield copy_of(waiver, now)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from llmhub.accounts import audit
+from llmhub.accounts import audit, lately
 from llmhub.accounts.models import Membership, Project, Role, User
 from llmhub.checklists.items import Content, said
 from llmhub.checklists.models import Guards, Template, TemplateChange, TemplateVersion
@@ -129,8 +129,10 @@ def admins(project: Project) -> int:
 
 
 def may_confirm(project: Project, proposed_by: int | None, user: User) -> bool:
-    """Another admin, or the only one."""
-    return proposed_by != user.pk or admins(project) == 1
+    """Another admin, or the only one: not one who has just sent the others away."""
+    if proposed_by != user.pk:
+        return True
+    return admins(project) == 1 and not lately.shrunk([project.pk])
 
 
 def free_slug(project: Project, title: str) -> str:

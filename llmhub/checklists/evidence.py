@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from llmhub.accounts import audit
 from llmhub.checklists import digests, locks
 from llmhub.checklists.models import Checklist, Evidence, EvidenceKind
-from llmhub.lib import durable
+from llmhub.lib import durable, manifest
 from llmhub.lib.remarks import UNFIT, UNFIT_IN_NAMES
 from llmhub.runs.said import Refused
 
@@ -174,6 +174,14 @@ def store(pieces: Iterable[bytes]) -> tuple[str, int]:
 
 def root() -> Path:
     return Path(settings.HUB_DATA) / "evidence"
+
+
+def is_whole(sha256: str) -> bool:
+    """Whether the file is there, and what it was."""
+    try:
+        return manifest.file_hash(place_of(sha256)) == sha256
+    except OSError:
+        return False
 
 
 def place_of(sha256: str) -> Path:

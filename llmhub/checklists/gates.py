@@ -23,14 +23,16 @@ from llmhub.checklists.items import said
 from llmhub.checklists.models import Checklist, ChecklistState, Guards
 from llmhub.checklists.standing import ItemStanding, Standing
 from llmhub.registry.models import Stage
+from llmhub.runs import transitions
 from llmhub.runs.gate import SignOff
+from llmhub.runs.models import Run
 from llmhub.runs.said import Refused
+from llmhub.runs.states import State
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import User
     from llmhub.checklists.models import Waiver
     from llmhub.registry.models import ModelVersion
-    from llmhub.runs.models import Run
 
 # --- the launch of a run; see `runs.gate.Gate`
 
@@ -85,6 +87,16 @@ def edited(run: Run, user: User) -> None:
     """What depends on what was changed is void; whoever changed it is one of its authors."""
     if needed(run):
         begin.for_run(run, user)
+    follow(run, user)
+    # What later stages of its pipeline start from is another model now.
+    later = Run.objects.filter(pipeline=run.pipeline, stage__gt=run.stage or 0)
+    waiting = later.filter(state=State.AWAITING_SIGN_OFF).exclude(pipeline=None)
+    for stage in waiting.order_by("stage"):
+        transitions.lock(stage)
+        follow(stage, user)
+
+
+def follow(run: Run, user: User) -> None:
     for row in locks.all_of(run.checklists.all()):
         if row.is_open():
             begin.follow(row, subject.of_run(run), user)

@@ -24,9 +24,10 @@ class Part(StrEnum):
     CODE = "code"
     ENVIRONMENT = "environment"
     TARGET = "target"
+    # Of data and base models, which people write and mend; of a model version its own.
+    LICENCE = "licence"
     # Of a model version, beside `recipe`, `data` and `base_model` of the run that made it.
     WEIGHTS = "weights"
-    LICENCE = "licence"
 
 
 class How(StrEnum):

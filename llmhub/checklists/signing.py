@@ -200,6 +200,8 @@ def said(field: str, text: str) -> str:
     text = text.replace("\r\n", "\n").strip()
     if len(text) > MAX_TEXT:
         raise Refused({field: [_("At most %(limit)s characters.") % {"limit": MAX_TEXT}]})
+    if text and not any(letter.isprintable() and not letter.isspace() for letter in text):
+        raise Refused({field: [_("There is nothing in it that can be read.")]})
     if UNFIT.search(text):
         raise Refused({field: [_("This text holds characters that cannot be stored.")]})
     return text

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts import lately
 from llmhub.accounts.models import Membership, Role
 from llmhub.checklists import matching
 from llmhub.checklists.items import Group, How, Item, Signer
@@ -62,10 +63,14 @@ class Facts:
     people: Mapping[int, str]
     # What ages is judged at this moment: that of the launch, where there was one.
     now: datetime
+    # Somebody lost their place or their role lately: who is left is not alone for that.
+    has_shrunk: bool = False
 
     @property
     def is_solo(self) -> bool:
-        return self.checklist.is_solo or (self.checklist.is_open() and len(self.people) == 1)
+        if not self.checklist.is_open():
+            return self.checklist.is_solo
+        return len(self.people) == 1 and not self.has_shrunk
 
     def is_author(self, user_id: int) -> bool:
         return user_id in self.checklist.authors
@@ -202,16 +207,24 @@ class ItemStanding:
 
     def may_waive(self, user: User) -> str | None:
         """The reason why not."""
-        role = self.facts.people.get(user.pk)
+        return self.may_waive_as(user.pk)
+
+    def may_waive_as(self, user_id: int) -> str | None:
+        role = self.facts.people.get(user_id)
         if not self.facts.checklist.is_open():
             return _("This checklist is closed: nothing is waived any more.")
         if not self.item.waivable:
             return _("This item cannot be waived.")
         if role is None or not Role(role).includes(WAIVES):
             return _("This needs the role “%(role)s”.") % {"role": WAIVES.label}
-        if self.facts.is_author(user.pk) and not self.facts.is_solo:
+        if self.facts.is_author(user_id) and not self.facts.is_solo:
             return _("Whoever made or edited the subject does not waive: ask somebody else.")
         return None
+
+    def may_answer(self, user_id: int) -> bool:
+        """For the item, while it is waived."""
+        is_free = self.facts.is_solo or not self.facts.is_author(user_id)
+        return user_id in self.facts.people and is_free
 
     def why_open(self) -> str:
         """What is missing, in one sentence; empty for what is settled."""
@@ -276,11 +289,15 @@ def of_many(checklists: Sequence[Checklist]) -> list[Standing]:
     signatures = by_item(_of(Signature, checklists).filter(withdrawn_at=None), "user")
     waivers = by_item(_of(Waiver, checklists).filter(withdrawn_at=None), "by", "owner")
     evidence = by_item(_of(Evidence, checklists), "by", "job", "run")
-    people = members({checklist.project_id for checklist in checklists})
-    return [
-        _standing(checklist, people[checklist.project_id], signatures, waivers, evidence)
-        for checklist in checklists
-    ]
+    projects = {checklist.project_id for checklist in checklists}
+    people, shrunk = members(projects), lately.shrunk(projects)
+    found = []
+    for checklist in checklists:
+        project = checklist.project_id
+        at = checklist.settled_at or timezone.now()
+        facts = Facts(checklist, people[project], at, has_shrunk=project in shrunk)
+        found.append(_standing(facts, signatures, waivers, evidence))
+    return found
 
 
 def _of(kind: type[Row], checklists: Sequence[Checklist]) -> models.QuerySet[Row]:
@@ -308,14 +325,12 @@ def members(projects: Iterable[int]) -> Mapping[int, dict[int, str]]:
 
 
 def _standing(
-    checklist: Checklist,
-    people: Mapping[int, str],
+    facts: Facts,
     signatures: Rows[Signature],
     waivers: Rows[Waiver],
     evidence: Rows[Evidence],
 ) -> Standing:
-    facts = Facts(checklist, people, checklist.settled_at or timezone.now())
-    items = []
+    checklist, items = facts.checklist, []
     for item in checklist.template_version.parsed.items():
         at = (checklist.pk, item.key)
         items.append(
@@ -337,11 +352,25 @@ def _item(
         item=item,
         facts=facts,
         parts_hash=parts_hash,
-        signatures=[row for row in signatures if row.parts_hash == parts_hash],
-        void=[(row, diff(row.parts, parts)) for row in signatures if row.parts_hash != parts_hash],
+        signatures=[row for row in signatures if counts(row, parts_hash, facts)],
+        void=[
+            (row, diff(row.parts, parts))
+            for row in signatures
+            if not counts(row, parts_hash, facts)
+        ],
         waiver=_holding(waivers, parts_hash, timezone.localdate(facts.now)),
         evidence=evidence,
     )
+
+
+def counts(row: Signature, parts_hash: str, facts: Facts) -> bool:
+    """Of the subject as it is, and by somebody who still works here in the role of that time. What
+    was settled stays, whoever leaves afterwards."""
+    if row.parts_hash != parts_hash:
+        return False
+    role = facts.people.get(row.user_id)
+    is_here = role is not None and Role(role).includes(Role(row.role))
+    return is_here or not facts.checklist.is_open()
 
 
 def _holding(waivers: Sequence[Waiver], parts_hash: str, today: date) -> Waiver | None:

@@ -59,6 +59,7 @@ def of_run(run: Run) -> Subject:
         Part.RECIPE.value: recipe(run),
         Part.DATA.value: data(run),
         Part.BASE_MODEL.value: base_models(run),
+        Part.LICENCE.value: licences(run),
         Part.CODE.value: code(workers),
         Part.ENVIRONMENT.value: environment(workers),
         Part.TARGET.value: target(run, workers),
@@ -174,16 +175,21 @@ def _output(source: Run) -> str:
 
 
 def _of_edge(run: Run, row: RunInput) -> dict[str, Any]:
-    """A stage of the run's own pipeline need not have been trained yet; what it is trained from is
-    signed with that stage."""
+    """A stage of the run's own pipeline need not have been trained yet: what it is trained from
+    says what it will be."""
     if _is_made_by_stage(run, row):
-        return {"reference": _output(row.source)}
+        return {"reference": _output(row.source), "made_from": _made_from(row.source)}
     checkpoint = row.checkpoint
     step = checkpoint.step if checkpoint else row.step
     return {
         "reference": str(Reference(Kind.RUN, str(row.source_id), step)),
         "manifest": checkpoint.manifest_sha256 if checkpoint else None,
     }
+
+
+def _made_from(source: Run) -> str:
+    source = _runs().get(pk=source.pk)
+    return digest([recipe(source), data(source), base_models(source)])
 
 
 def _of_reference(text: str) -> dict[str, Any]:
@@ -218,6 +224,19 @@ def _hash(path: Path) -> str | None:
     if path.stat().st_size > SMALL_BYTES:
         return None
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def licences(run: Run) -> dict[str, Any]:
+    """Of the data and base models of the run, and of all runs whose models it starts from."""
+    runs = lineage.runs_of(run)
+    bases = (lineage.of_base(base) for one in runs for base in lineage.bases_of(one).values())
+    return {
+        "data": {
+            f"{version.dataset.slug}@{version.number}": version.dataset.licence
+            for version in lineage.versions_of(runs).values()
+        },
+        "base_models": {base["name"]: base["licence"] for base in bases if not base["is_ours"]},
+    }
 
 
 # --- where it is trained

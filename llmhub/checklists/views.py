@@ -153,12 +153,10 @@ def evidence_file(request: HubRequest, checklist_id: int, evidence_id: int) -> F
     row = rows.filter(pk=evidence_id).first()
     if row is None:
         raise Http404
-    try:
-        content = evidence.place_of(row.file_sha256).open("rb")
-    except OSError:
-        raise Http404 from None
+    if not evidence.is_whole(row.file_sha256):
+        raise Http404(_("The file is gone, or is not what was attached."))
     return FileResponse(
-        content,
+        evidence.place_of(row.file_sha256).open("rb"),
         as_attachment=True,
         filename=row.file_name,
         content_type="application/octet-stream",

@@ -10,6 +10,7 @@ from django.db.models import Model, Q
 
 from llmhub.accounts.models import AuditEntry
 from llmhub.accounts.verify import AT_ONCE, Finding
+from llmhub.checklists import evidence
 from llmhub.checklists.digests import Row, digest_of, of_evidence
 from llmhub.checklists.models import (
     Checklist,
@@ -17,7 +18,9 @@ from llmhub.checklists.models import (
     Comment,
     Evidence,
     EvidenceKind,
+    LaunchRule,
     Signature,
+    Template,
     TemplateVersion,
     Waiver,
 )
@@ -34,6 +37,7 @@ KINDS: dict[str, type[Signature | Waiver | Evidence | Comment]] = {
 DIGEST = "digest"
 BEGUN, SETTLED, REOPENED = "checklist.begun", "checklist.settled", "checklist.reopened"
 WITHDRAWN = "checklist.withdrawn"
+CONFIRMED = "confirmed"
 
 Key = tuple[str, int]
 
@@ -47,12 +51,21 @@ class Recorded:
     # By checklist.
     begun: dict[int, AuditEntry] = field(default_factory=dict)
     settled: dict[int, AuditEntry] = field(default_factory=dict)
+    # The newest that names who made or edited the subject.
+    authors: dict[int, AuditEntry] = field(default_factory=dict)
+    # By project: the newest that says when a run is big, and by template what it guards.
+    rules: dict[int, AuditEntry] = field(default_factory=dict)
+    guards: dict[tuple[int, str], AuditEntry] = field(default_factory=dict)
     # With a new version of a template of the project.
     versions: list[AuditEntry] = field(default_factory=list)
 
     def add(self, entry: AuditEntry) -> None:
         if entry.act == "template.changed" and "sha256" in entry.data:
             self.versions.append(entry)
+        if entry.act == "template.changed" and entry.data.get("step") == CONFIRMED:
+            self.guards[entry.project_id, entry.data["template"]] = entry
+        if entry.act == "rule.changed" and entry.data.get("step") == CONFIRMED:
+            self.rules[entry.project_id] = entry
         if entry.about.startswith("checklist:"):
             self.of_checklist(int(entry.about.partition(":")[2]), entry)
         for kind in KINDS.keys() & entry.data.keys():
@@ -60,6 +73,8 @@ class Recorded:
             by_row[kind, entry.data[kind]] = entry
 
     def of_checklist(self, pk: int, entry: AuditEntry) -> None:
+        if "authors" in entry.data:
+            self.authors[pk] = entry
         if entry.act == BEGUN:
             self.begun[pk] = entry
         elif entry.act == SETTLED:
@@ -73,6 +88,7 @@ def findings(projects: list[int]) -> Iterator[Finding]:
     for entry in AuditEntry.objects.filter(project__in=projects).iterator(AT_ONCE):
         recorded.add(entry)
     yield from templates(projects, recorded)
+    yield from guarding(recorded)
     yield from checklists(projects, recorded)
     for kind in KINDS:
         yield from rows_of(kind, projects, recorded)
@@ -86,6 +102,23 @@ def templates(projects: list[int], recorded: Recorded) -> Iterator[Finding]:
             yield of(row, "content is not what sha256 covers")
     for entry in recorded.versions:
         yield from version_of(entry)
+
+
+def guarding(recorded: Recorded) -> Iterator[Finding]:
+    """What was switched on and off by two admins is as they left it."""
+    for (project, slug), entry in recorded.guards.items():
+        row = Template.objects.filter(project=project, slug=slug).first()
+        if row and row.guards != entry.data["guards"]:
+            yield of(row, f"guards changed since {named(entry)} recorded it")
+    for project, entry in recorded.rules.items():
+        rule = LaunchRule.objects.filter(project=project).first()
+        after = entry.data["after"]
+        now = {name: getattr(rule, name) for name in after} if rule else None
+        if now != after:
+            name = str(rule.pk) if rule else f"(project {project})"
+            yield Finding(
+                LaunchRule._meta.db_table, name, f"changed since {named(entry)} recorded it"
+            )
 
 
 def version_of(entry: AuditEntry) -> Iterator[Finding]:
@@ -105,6 +138,9 @@ def checklists(projects: list[int], recorded: Recorded) -> Iterator[Finding]:
             if row.hashes.get(part) != digest(value):
                 yield of(row, f"subject: {part} is not what its hash in hashes covers")
         yield from template_of(row, recorded.begun.pop(row.pk, None))
+        entry = recorded.authors.get(row.pk)
+        if entry and row.authors != entry.data["authors"]:
+            yield of(row, f"authors changed since {named(entry)} recorded them")
         yield from settled(row, recorded.settled.pop(row.pk, None))
     for pk, entry in recorded.settled.items():
         yield Finding(Checklist._meta.db_table, str(pk), f"gone; {named(entry)} recorded it")
@@ -134,6 +170,8 @@ def rows_of(kind: str, projects: list[int], recorded: Recorded) -> Iterator[Find
         entry = made.pop(row.pk, None)
         if entry or not is_under_way(row):
             yield from compared(row, entry)
+        if isinstance(row, Evidence):
+            yield from file_of(row)
         if isinstance(row, Bound):
             yield from bound(row)
             yield from withdrawal(row, recorded.withdrawn.get((kind, row.pk)))
@@ -170,6 +208,11 @@ def bound(row: Bound) -> Iterator[Finding]:
         rows = Evidence.objects.filter(pk__in=row.evidence)
         if of_evidence(rows) != row.evidence_hash:
             yield of(row, "its evidence is not what evidence_hash covers")
+
+
+def file_of(row: Evidence) -> Iterator[Finding]:
+    if row.kind == EvidenceKind.FILE and not evidence.is_whole(row.file_sha256):
+        yield of(row, "its file is gone, or not what file_sha256 covers")
 
 
 def withdrawal(row: Bound, entry: AuditEntry | None) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ def member_role(request: HubRequest, membership_id: int) -> HttpResponse:
     if not form.is_valid():
         raise BadRequest(form.errors.as_text())
     try:
-        services.change_role(row, Role(form.cleaned_data["role"]))
+        services.change_role(row, Role(form.cleaned_data["role"]), request.user)
         messages.success(request, _("%(person)s: role changed.") % {"person": row.user})
     except services.Refused as refusal:
         messages.error(request, str(refusal))
@@ -81,7 +81,7 @@ def member_remove(request: HubRequest, membership_id: int) -> HttpResponse:
     if row.user != request.user:
         access.require(request.user, row.project, Role.ADMIN)
     try:
-        services.remove(row)
+        services.remove(row, request.user)
     except services.Refused as refusal:
         messages.error(request, str(refusal))
         return _back_to(row.project)

@@ -239,7 +239,7 @@ CHECKS = (
         title=_("Licences"),
         proves=_("Each dataset and each base model has a licence that SPDX knows."),
         leaves_open=_("Whether the licence is the right one, and allows what you intend."),
-        parts=(Part.DATA, Part.BASE_MODEL),
+        parts=(Part.DATA, Part.BASE_MODEL, Part.LICENCE),
         look=licensed,
     ),
 )
