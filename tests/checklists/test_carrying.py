@@ -74,6 +74,27 @@ def test_evidence_comes_along_and_is_signed_with(earlier, again, ada):
         )
 
 
+def test_what_somebody_withdrew_here_does_not_come_back(earlier, again, ada, ben, cleo):
+    carrying.carry(again, earlier, ada)
+    signing.withdraw(Signature.objects.get(checklist=again, item="code"), ben)
+    with pytest.raises(Refused, match="Nothing of it holds"):
+        carrying.carry(again, earlier, ada)
+    assert not standing.of(again).item("code").signatures
+
+
+def test_nobody_waives_what_is_their_own_by_carrying_it_over(waiting, atlas, ada, cleo, dan):
+    make_template(SPEED, project=atlas, slug="ours")
+    [checklist] = begin.for_run(waiting, None)
+    until = timezone.localdate() + timedelta(days=5)
+    signing.waive(checklist, "speed", cleo, dan, "Next week.", until, PASSWORD)
+    facts = {"recipe_version": waiting.recipe_version, "dataset_version": waiting.dataset_version}
+    run = make_run(atlas, State.AWAITING_SIGN_OFF, created_by=cleo, **facts)
+    [own] = begin.for_run(run, None)
+    with pytest.raises(Refused, match="Nothing of it holds"):
+        carrying.carry(own, checklist, cleo)
+    assert not standing.of(own).waived
+
+
 def test_each_row_is_told_with_its_digest(earlier, again, ada):
     carrying.carry(again, earlier, ada)
     entries = AuditEntry.objects.filter(act="checklist.carried", about=f"checklist:{again.pk}")

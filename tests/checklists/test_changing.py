@@ -1,6 +1,7 @@
 import pytest
 
-from llmhub.accounts.models import AuditEntry, Role
+from llmhub.accounts import services
+from llmhub.accounts.models import AuditEntry, Membership, Role
 from llmhub.checklists import changing_rule, changing_templates, templates
 from llmhub.checklists.items import Content
 from llmhub.checklists.models import Guards, Template, TemplateChange, TemplateVersion
@@ -71,6 +72,14 @@ def test_the_only_admin_confirms_their_own_and_the_log_says_so(atlas, ours, dan)
     assert acts(atlas)[-1][1]["solo"] is True
     made.refresh_from_db()
     assert made.is_solo
+
+
+def test_who_sent_the_other_admin_away_confirms_nothing_alone(atlas, ours, dan, eve):
+    made = change(ours, atlas, dan, content_of("one", "two"))
+    services.change_role(Membership.objects.get(project=atlas, user=eve), Role.MEMBER, dan)
+    with pytest.raises(Refused, match="another admin has to confirm"):
+        changing_templates.confirm(made, dan)
+    assert numbers(ours) == [1]
 
 
 def test_an_admin_who_is_locked_out_counts_for_nobody(atlas, ours, dan, eve):

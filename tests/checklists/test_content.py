@@ -40,7 +40,7 @@ CHECKS = {
         "abuse-limits": "api-rate-limits",
     },
 }
-OF_A_RUN = {Part.RECIPE, Part.DATA, Part.BASE_MODEL, Part.CODE, Part.ENVIRONMENT, Part.TARGET}
+OF_A_RUN = set(Part) - {Part.WEIGHTS}
 OF_A_VERSION = {Part.WEIGHTS, Part.LICENCE, Part.RECIPE, Part.DATA, Part.BASE_MODEL}
 
 

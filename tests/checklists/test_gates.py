@@ -326,7 +326,7 @@ def test_each_stage_waits_for_itself_and_what_it_starts_from_is_named_by_its_sta
     first, second = pipeline.runs.order_by("stage")
     assert (first.state, second.state) == (State.AWAITING_SIGN_OFF, State.AWAITING_SIGN_OFF)
     subject = second.checklists.get().subject
-    assert subject["base_model"] == {"model.base_model": {"reference": "output of stage 0"}}
+    assert subject["base_model"]["model.base_model"]["reference"] == "output of stage 0"
     assert subject["recipe"]["config"]["model"]["base_model"] == "output of stage 0"
     launched(first, ada, ben)
     assert state(second) == State.AWAITING_SIGN_OFF
@@ -334,6 +334,27 @@ def test_each_stage_waits_for_itself_and_what_it_starts_from_is_named_by_its_sta
     Run.objects.filter(pk=first.pk).update(state=State.SUCCEEDED)
     assert claim(worker)[0].run == second
     pipelines.stop(pipeline)
+
+
+def test_an_edited_stage_voids_what_was_signed_of_those_after_it(
+    atlas, ada, ben, rule, worker, template
+):
+    make_template(make_item("base", depends=["base_model"]), project=atlas, slug="bases")
+    stages = [
+        pipelines.Stage("pretrain", make_recipe_version(SMOKE_SPEC), make_dataset_version(atlas)),
+        pipelines.Stage("sft", alignment.recipe("sft"), alignment.rows(atlas, "sft")),
+    ]
+    pipeline = pipelines.launch(user=ada, project=atlas, name="p", scale="full", stages=stages)
+    first, second = pipeline.runs.order_by("stage")
+    sign_all(second, ben)
+    bases = second.checklists.get(template_version__template__slug="bases")
+    assert standing.of(bases).is_settled
+    first.config["training"]["seed"] = 5
+    first.save()
+    gates.edited(first, ben)
+    bases.refresh_from_db()
+    assert not standing.of(bases).is_settled
+    assert bases.authors == sorted([ada.pk, ben.pk])
 
 
 # --- promotions

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from llmhub.accounts.models import Membership, Role
+from llmhub.accounts import services
+from llmhub.accounts.models import AuditEntry, Membership, Role
 from llmhub.checklists import begin, standing
 from llmhub.checklists.models import Outcome, Waiver
 from llmhub.checklists.standing import ItemState
@@ -199,9 +200,36 @@ def test_many_stand_in_as_many_queries_as_one(
         make_signature(checklist, "code", ben)
         make_check(checklist, "clean")
         checklists.append(type(checklist).objects.get(pk=checklist.pk))
-    with django_assert_max_num_queries(8) as one:
+    with django_assert_max_num_queries(9) as one:
         standing.of_many([type(run).objects.get(pk=run.pk) for run in checklists[:1]])
     fresh = list(type(checklists[0]).objects.all()[:3])
     with django_assert_num_queries(len(one) - 1):
         for found in standing.of_many(fresh):
             assert found.open_items or found.is_settled
+
+
+def test_who_has_left_or_may_less_takes_their_open_signatures_along(atlas, waiting, ben, dan):
+    checklist = make_checklist(CODE, run=waiting)
+    make_signature(checklist, "code", ben)
+    assert standing.of(checklist).is_settled
+    services.change_role(Membership.objects.get(user=ben), Role.VIEWER)
+    [item] = standing.of(checklist).items
+    assert (item.state, item.signatures, len(item.void)) == ("open", [], 1)
+    services.change_role(Membership.objects.get(user=ben), Role.MEMBER)
+    assert standing.of(checklist).is_settled
+    checklist.state, checklist.settled_at = "settled", timezone.now()
+    services.remove(Membership.objects.get(user=ben))
+    assert standing.of(checklist).is_settled
+
+
+def test_sending_the_others_away_makes_nobody_solo(atlas, waiting, ada, ben):
+    checklist = make_checklist(CODE, run=waiting)
+    Membership.objects.filter(user=ada).update(role=Role.ADMIN)
+    for place in Membership.objects.filter(project=atlas).exclude(user=ada):
+        services.remove(place)
+    make_signature(checklist, "code", ada)
+    found = standing.of(checklist)
+    assert (found.is_solo, found.is_settled) == (False, False)
+    for entry in AuditEntry.objects.filter(act="member.removed"):
+        behind(entry, at=timezone.now() - timedelta(days=8))
+    assert standing.of(checklist).is_solo

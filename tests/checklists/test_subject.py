@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from llmhub.checklists import subject
 from llmhub.checklists.subject import Change
-from llmhub.datasets.models import DatasetVersion, MixPart
+from llmhub.datasets.models import Dataset, DatasetVersion, MixPart
 from llmhub.registry import lineage
 from llmhub.runs.models import Checkpoint, Run, RunInput, Worker
 from llmhub.runs.states import State
@@ -21,7 +21,7 @@ from tests.factories import (
 from tests.runs.alignment import SPECS
 
 pytestmark = pytest.mark.django_db
-PARTS = {"recipe", "data", "base_model", "code", "environment", "target"}
+PARTS = {"recipe", "data", "base_model", "licence", "code", "environment", "target"}
 
 
 def hashes(run):
@@ -41,7 +41,7 @@ def make_worker(name="node-1", **fields):
     return Worker.objects.create(name=name, **(values | fields))
 
 
-def test_a_run_consists_of_six_parts_that_follow_what_they_are(waiting):
+def test_a_run_consists_of_parts_that_follow_what_they_are(waiting):
     before = hashes(waiting)
     assert set(before) == PARTS
     assert all(len(value) == 64 for value in before.values())
@@ -66,7 +66,7 @@ def test_data_are_their_versions_and_files(waiting, atlas):
     assert version["files"] == [waiting.dataset_version.files.get().sha256]
     other = make_dataset_version(atlas, "Other text. " * 400)
     Run.objects.filter(pk=waiting.pk).update(dataset_version=other)
-    assert changed(before, waiting) == {"data"}
+    assert changed(before, waiting) == {"data", "licence"}
     DatasetVersion.objects.filter(pk=other.pk).update(rows=7)
     waiting.refresh_from_db()
     assert subject.of_run(waiting)["data"]["versions"][0]["slug"] == other.dataset.slug
@@ -131,7 +131,16 @@ def test_what_goes_on_from_a_checkpoint_says_so(atlas, waiting):
     RunInput.objects.create(
         run=waiting, role=RunInput.RESUME, source=checkpoint.run, step=5, checkpoint=checkpoint
     )
-    assert changed(before, waiting) == {"base_model"}
+    # The data of that run count for the licence.
+    assert changed(before, waiting) == {"base_model", "licence"}
+
+
+def test_a_licence_that_changes_is_a_part_of_its_own(waiting):
+    before = hashes(waiting)
+    Dataset.objects.update(licence="MIT")
+    assert changed(before, waiting) == {"licence"}
+    [licence] = subject.of_run(waiting)["licence"]["data"].values()
+    assert licence == "MIT"
 
 
 def test_code_environment_and_target_are_those_of_the_workers(waiting):

@@ -56,6 +56,8 @@ SFT = {
 }
 
 
+# The drill of one configuration is enough for every change.
+@pytest.mark.faults
 @pytest.mark.parametrize("spec", [SFT, SMOKE_SPEC], ids=["adapters", "pretraining"])
 def test_a_large_run_is_drilled_in_small(atlas, spec):
     rows = [{"prompt": f"How much is {i}?", "completion": f"{i}."} for i in range(60)]

@@ -47,6 +47,7 @@ def progress(values):
     return Progress(resume.Path(values["folder"]) / "progress.json")
 
 
+@pytest.mark.faults
 def test_killed_and_resumed_it_ends_the_same(values):
     found = resume.drill(values, progress(values))
 
