@@ -10,6 +10,8 @@ from tests.e2e import browser as browsers
 from tests.e2e.hub import RunningHub, running_hub
 
 
+# Before xdist reads the marks: else each of its processes starts a hub.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One process of xdist starts the hub and runs all of them."""
     for item in items:

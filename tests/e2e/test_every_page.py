@@ -107,7 +107,7 @@ def made(hub: RunningHub) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_page_is_wider_than_a_telephone(
+def test_every_page_fits_a_telephone_and_names_its_controls(
     hub: RunningHub, chromium: Browser, signed_in: StorageState, made: dict[str, str], path: str
 ) -> None:
     context = chromium.new_context(**browsers.NARROW, storage_state=signed_in)
@@ -117,18 +117,11 @@ def test_no_page_is_wider_than_a_telephone(
     page.wait_for_load_state("networkidle")
     assert browsers.overflow(page) <= 0
     assert page.locator("h1").count() == 1
-    context.close()
-    assert complaints == []
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_every_control_has_a_name(
-    page: Page, hub: RunningHub, made: dict[str, str], path: str
-) -> None:
-    page.goto(hub.url + path.format(**made))
     tree = page.locator("body").aria_snapshot()
     nameless = [line for line in tree.splitlines() if line.strip() in NAMELESS]
     assert nameless == []
+    context.close()
+    assert complaints == []
 
 
 NAMELESS = {f"- {role}" for role in ("button", "link", "textbox", "combobox", "checkbox", "radio")}

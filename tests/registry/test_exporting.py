@@ -101,8 +101,9 @@ def by_llama_cpp(weights: Path) -> dict[str, Any]:
     return json.loads(said.strip().splitlines()[-1])
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
-@pytest.mark.parametrize("form", [Form.GGUF_F16, Form.GGUF_Q8])
+@pytest.mark.parametrize(
+    ("architecture", "form"), [("gpt2", Form.GGUF_Q8), ("llama", Form.GGUF_F16)]
+)
 def test_llama_cpp_writes_on_a_gguf_export_what_the_original_writes(atlas, architecture, form):
     version = registered(atlas, architecture)
     tokenizer = AutoTokenizer.from_pretrained(version.folder)

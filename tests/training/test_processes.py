@@ -77,7 +77,10 @@ def test_pretraining(
     assert_goes_on_with_one(place, another_place, longer)
 
 
-@pytest.mark.parametrize("sequences", [10, 2], ids=["five looks", "one look"])
+@pytest.mark.parametrize(
+    "sequences",
+    [pytest.param(10, id="five looks", marks=pytest.mark.faults), pytest.param(2, id="one look")],
+)
 def test_an_odd_number_of_looks_at_the_validation(
     sequences: int, place: Place, another_place: Place, a_hub: Hub
 ):
@@ -112,7 +115,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+# One of them for every change; the others take a quarter of a minute each.
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=[pytest.mark.faults] * (case != "sft packed")) for case in CASES],
+)
 def test_alignment(case: str, places: Alignments, a_hub: Hub):
     objective, changes = CASES[case]
     whole = places.train(alignment.spec(objective, **changes), f"{case} on one")
