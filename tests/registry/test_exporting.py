@@ -40,7 +40,7 @@ def greedy(folder, **more) -> list[int]:
     return written[0, ids.shape[1] :].tolist()
 
 
-@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+@pytest.mark.parametrize("architecture", [pytest.param("gpt2", marks=pytest.mark.faults), "llama"])
 def test_an_export_loaded_by_plain_transformers_writes_the_same_greedy_tokens(atlas, architecture):
     version = registered(atlas, architecture)
     expected = greedy(version.folder)

@@ -274,6 +274,7 @@ print(json.dumps({"needs": json.loads(ended.stdout), "bytes": used.ru_maxrss * 1
 """
 
 
+@pytest.mark.faults
 def test_a_small_machine_can_probe_ppo_of_seven_billion_parameters():
     """Policy, reference and reward model, in under 2 GB."""
     spec = RECIPES["rlhf-ppo"]

@@ -68,7 +68,14 @@ def test_half_and_half_is_the_whole(case: str, places: Alignments):
 
 
 @pytest.mark.parametrize(
-    "case", ["sft packed", "sft packed with adapters", "reward", "dpo with adapters", "ppo"]
+    "case",
+    [
+        pytest.param("sft packed", marks=pytest.mark.faults),
+        pytest.param("sft packed with adapters", marks=pytest.mark.faults),
+        pytest.param("reward", marks=pytest.mark.faults),
+        "dpo with adapters",
+        "ppo",
+    ],
 )
 def test_kill_9_at_a_random_step(case: str, places: Alignments):
     objective, changes = CASES[case]

@@ -16,6 +16,9 @@ from workers.process import Identity
 from workers.trainer import command
 from workers.training import torchrun
 
+# Each starts torchrun.
+pytestmark = pytest.mark.faults
+
 
 def are_gone(pids: list[str]) -> bool:
     return all((process.stat(int(pid)) or ["Z"])[process.STATE] == "Z" for pid in pids)
