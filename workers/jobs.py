@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -99,13 +100,19 @@ def run(job: Job) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(module: str, folder: Path) -> subprocess.Popen[bytes]:
+# So many jobs at once must not slow trainings down.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def start(
+    module: str, folder: Path, threads: Mapping[str, str] = ONE_THREAD
+) -> subprocess.Popen[bytes]:
     """Its standard input is a pipe that closes when this process ends, however it ends."""
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
             cwd=ROOT,
-            env=environment.clean() | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            env={**environment.clean(), **threads},
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,

@@ -11,7 +11,6 @@ import logging
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -24,14 +23,14 @@ from llmhub.lib.problems import Problem
 from llmhub.lib.rundir import write_json
 from llmhub.registry import playground_serving as serving
 from llmhub.registry.models import Serving
-from workers import devices, environment
-from workers.jobs import end
-from workers.probing import be_first_victim
-from workers.process import ROOT
+from workers import devices
+from workers.jobs import end, start
 
 logger = logging.getLogger(__name__)
 
 MODULE = "workers.models.playground"
+# Threads that spin while they wait would slow trainings down.
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 LOOK_SECONDS = 0.5
 # Every 5 seconds.
 LOOKS_A_BEAT = 10
@@ -95,7 +94,7 @@ def run(taken: Serving, secret: str) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True)
         write_json(folder / "job.json", job(taken, secret, model), mode=0o600)
-        process = start(folder)
+        process = start(MODULE, folder, THREADS)
         problem = _watch(taken, process)
         if problem:
             logger.error("%s ended:\n%s", taken, _tail(folder / "log"))
@@ -116,23 +115,6 @@ def job(taken: Serving, secret: str, model: Path) -> dict[str, object]:
         "idle_seconds": settings.PLAYGROUND_IDLE_SECONDS,
         "threads": devices.cpu_count(),
     }
-
-
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    """Its standard input is a pipe that closes when this process ends, however it ends."""
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", MODULE, str(folder)],
-            cwd=ROOT,
-            # Threads that spin while they wait would slow trainings down.
-            env=environment.clean() | {"OMP_WAIT_POLICY": "PASSIVE"},
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    be_first_victim(process.pid)
-    return process
 
 
 def _watch(taken: Serving, process: subprocess.Popen[bytes]) -> Problem | None:

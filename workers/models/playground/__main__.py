@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import resource
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from workers.models.playground.desk import Desk
 from workers.models.playground.link import HubIsGone, Link
 from workers.models.playground.loaded import Loaded, load
 from workers.models.verified import verify
+from workers.work import end_with_parent, limit_memory
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +71,6 @@ def refuse_too_large(model: Path, limit: int) -> None:
         raise Problem("playground_too_large", bytes=stored, limit=limit)
 
 
-def limit_memory(limit: int) -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
 def serve(link: Link, desk: Desk, facts: dict[str, Any], idle_seconds: float) -> int:
     """Until nobody has asked for so long, or the hub is gone."""
     last_asked = time.monotonic()
@@ -99,12 +95,6 @@ def obey(desk: Desk, message: dict[str, Any]) -> None:
         desk.take(message)
     else:
         desk.drop(message["answer"])
-
-
-def end_with_parent() -> None:
-    # Not through `sys.stdin`, whose lock the interpreter needs when it ends.
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(1)
 
 
 if __name__ == "__main__":
