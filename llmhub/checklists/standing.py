@@ -72,6 +72,10 @@ class Facts:
             return self.checklist.is_solo
         return len(self.people) == 1 and not self.has_shrunk
 
+    @property
+    def would_be_solo(self) -> bool:
+        return self.checklist.is_open() and len(self.people) == 1 and self.has_shrunk
+
     def is_author(self, user_id: int) -> bool:
         return user_id in self.checklist.authors
 

@@ -230,6 +230,7 @@ def test_sending_the_others_away_makes_nobody_solo(atlas, waiting, ada, ben):
     make_signature(checklist, "code", ada)
     found = standing.of(checklist)
     assert (found.is_solo, found.is_settled) == (False, False)
+    assert found.facts.would_be_solo
     for entry in AuditEntry.objects.filter(act="member.removed"):
         behind(entry, at=timezone.now() - timedelta(days=8))
     assert standing.of(checklist).is_solo
