@@ -147,6 +147,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "llmhub.accounts",
+    "llmhub.reference",
     "llmhub.jobs",
     "llmhub.recipes",
     "llmhub.datasets",

@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._migrate()
-        for command in ("seed", "sync_templates", "build_static", "resume_runs"):
+        for command in ("seed", "sync_templates", "sync_reference", "build_static", "resume_runs"):
             call_command(command, stdout=self.stdout)
         addresses = {"url": settings.HUB_URL, "sign_in": self._sign_in_link()}
         self.stdout.write(json.dumps(addresses))

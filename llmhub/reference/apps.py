@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ReferenceConfig(AppConfig):
+    name = "llmhub.reference"
+
+    def ready(self) -> None:
+        from llmhub.reference import checks  # noqa: F401
