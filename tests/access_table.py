@@ -123,6 +123,8 @@ URLS: dict[str, Rule] = {
     "account/password/set/": form(),
     "i18n/setlang/": public("POST", data={"language": "fr"}),
     "jsi18n/": public("GET", "HEAD"),
+    # reference
+    "reference/glossary/<slug:slug>/short/": page(),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),
