@@ -124,7 +124,10 @@ URLS: dict[str, Rule] = {
     "i18n/setlang/": public("POST", data={"language": "fr"}),
     "jsi18n/": public("GET", "HEAD"),
     # reference
-    "reference/glossary/<slug:slug>/short/": page(),
+    "reference/": page(),
+    "reference/glossary/": page(),
+    "reference/glossary/<slug:slug>/": page(of="term"),
+    "reference/glossary/<slug:slug>/short/": page(of="term"),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),
