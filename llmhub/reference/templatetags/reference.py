@@ -45,9 +45,9 @@ def term_of_metric(name: str, text: str = "") -> SafeString:
 
 
 @register.simple_tag
-def term_of_item(key: str, text: str = "") -> SafeString:
-    """A mark beside the title `text` of a checklist item; `key`: template/item."""
-    return mark(glossary.of_item(key), text)
+def term_of_item(checklist: str, key: str, text: str = "") -> SafeString:
+    """A mark beside the title `text` of the item `key` of a checklist's template."""
+    return mark(glossary.of_item(f"{checklist}/{key}"), text)
 
 
 @register.filter
