@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from llmhub.reference import markup
@@ -85,6 +86,7 @@ def missing_facts(line: dict, entry: Entry) -> Iterator[str]:
             yield f"{line['name']}: {entry.kind}/{entry.slug}.{language}.md does not say {lacking}"
 
 
+@cache
 def paragraphs(text: Text | None) -> list[str]:
     """Each with one kind of space and apostrophe, whatever a language's typography wants."""
     if text is None:
