@@ -137,7 +137,7 @@ def in_index(concept: Entry[Concept]) -> Place:
 def other_names(entry: Entry[Term]) -> Iterator[OtherName]:
     for language, _name in settings.LANGUAGES:
         text = entry.texts.get(language)
-        if text and text is not entry.text and text.title != entry.title:
+        if text and plain(text.title) != plain(entry.title):
             yield OtherName(language, get_language_info(language)["name_local"], text.title)
 
 
