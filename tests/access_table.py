@@ -261,6 +261,8 @@ URLS: dict[str, Rule] = {
     "checklists/rule/": form(ADMIN, data={"parameters": "5"}),
     "checklists/rule/confirm/": action(ADMIN),
     "checklists/rule/withdraw/": action(ADMIN),
+    # research
+    "research/": page(),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),
