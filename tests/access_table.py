@@ -267,6 +267,8 @@ URLS: dict[str, Rule] = {
     "checklists/rule/withdraw/": action(ADMIN),
     # research
     "research/": page(),
+    "research/scaling-laws/": page(),
+    "research/scaling-laws/fit/": action(MEMBER),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),
