@@ -127,6 +127,7 @@ URLS: dict[str, Rule] = {
     "reference/": page(),
     "reference/glossary/": page(),
     "reference/glossary/<slug:slug>/": page(of="term"),
+    "reference/glossary/<slug:slug>/short/": page(of="term"),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),
