@@ -123,6 +123,10 @@ URLS: dict[str, Rule] = {
     "account/password/set/": form(),
     "i18n/setlang/": public("POST", data={"language": "fr"}),
     "jsi18n/": public("GET", "HEAD"),
+    # reference
+    "reference/": page(),
+    "reference/glossary/": page(),
+    "reference/glossary/<slug:slug>/": page(of="term"),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),

@@ -109,6 +109,9 @@ TURNED_AWAY = {
     Door.ATTEMPT: Answer.UNKNOWN,
 }
 
+# What belongs to no project: everybody who is signed in finds it.
+EVERYBODYS = {"open invite", "term", "track"}
+
 
 def expected(rule: Rule, who: Who, method: str) -> set[Answer]:
     """What the rule says; where two answers are right, the order of two checks decides."""
@@ -129,7 +132,7 @@ def expected(rule: Rule, who: Who, method: str) -> set[Answer]:
 
 
 def from_elsewhere(rule: Rule) -> set[Answer]:
-    if rule.of == "open invite":
+    if rule.of in EVERYBODYS:
         return {Answer.OPEN}
     if rule.of:
         return {Answer.ABSENT}
@@ -313,6 +316,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "recipe": {"slug": "their-recipe"},
         "dataset": {"slug": "their-text"},
         "project": {"slug": "atlas"},
+        "term": {"slug": "perplexity"},
+        "track": {"slug": "efficiency"},
         "membership": {"membership_id": membership_id},
         "invite row": {"invite_id": invite.pk},
         "invite": {"secret": invite_secret},
