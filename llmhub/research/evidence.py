@@ -221,9 +221,7 @@ def group_of(part: Part, rows: Sequence[Row], first: Row | None = None) -> Group
     changes: list[Change] = []
     if first and rows:
         changes = [
-            change
-            for change in difference(first.flat, rows[0].flat)
-            if not is_seed(change.name)
+            change for change in difference(first.flat, rows[0].flat) if not is_seed(change.name)
         ]
     other_data = bool(first and rows and data_of(first) != data_of(rows[0]))
     return Group(part, rows, changes, other_data, is_mixed=len(keys) > 1)

@@ -30,8 +30,6 @@ from llmhub.runs.models import Run
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:
-    from django.http import QueryDict
-
     from llmhub.accounts.models import Project
 
 # More runs at once than a table's page holds nobody means.
@@ -212,9 +210,7 @@ class CloseForm(ShowsRefusals, forms.Form):
             return False
         said = self.cleaned_data
         try:
-            services.close(
-                found, user, State(said["state"]), said["conclusion"], said["base"] or 0
-            )
+            services.close(found, user, State(said["state"]), said["conclusion"], said["base"] or 0)
         except Stale as stale:
             self.add_error(None, changed_meanwhile(stale.latest))
             self.data: Any = self.data.copy()  # type: ignore[attr-defined]

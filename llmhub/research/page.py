@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
@@ -22,6 +22,7 @@ from llmhub.recipes.models import Recipe
 from llmhub.research import evidence, tracks
 from llmhub.research.forms import CloseForm, PartForm
 from llmhub.research.models import Act, Event, Hypothesis, HypothesisQuerySet, Part, State
+from llmhub.runs.live import run_topic
 from llmhub.runs.models import Run
 from llmhub.runs.page import title_of
 
@@ -64,9 +65,14 @@ class Filter:
 def listed(rows: HypothesisQuerySet) -> HypothesisQuerySet:
     """With all that a line of a list names."""
     alive = Q(links__run__trashed_at=None)
-    return rows.select_related("owner").annotate(
-        baselines=Count("links", filter=alive & Q(links__part=Part.BASELINE)),
-        variants=Count("links", filter=alive & Q(links__part=Part.VARIANT)),
+    # An order by itself does not outlive a count of what belongs to a row.
+    return (
+        rows.select_related("owner")
+        .order_by("-created_at", "-pk")
+        .annotate(
+            baselines=Count("links", filter=alive & Q(links__part=Part.BASELINE)),
+            variants=Count("links", filter=alive & Q(links__part=Part.VARIANT)),
+        )
     )
 
 
@@ -105,25 +111,33 @@ def of_hypothesis(
     picks: str = "",
     link_form: PartForm | None = None,
 ) -> dict[str, Any]:
-    place = access.membership(user, found.project_id)
-    may_act = place.may(Role.MEMBER)
-    compared = evidence.of(found)
+    moves = moving(user, found)
+    may_act = moves["may_act"]
     return {
-        "hypothesis": found,
+        **moves,
         "track": tracks.named(found.track),
         "notes": written(found.notes),
         "conclusion": written(found.conclusion),
-        "evidence": compared,
         "expected": expected(found),
-        "metric_title": metric_title(found.metric),
-        "comparison_query": comparison_query(compared),
+        "comparison_query": comparison_query(moves["evidence"]),
         "history": history(found),
-        "may_act": may_act,
         "close_form": close_form or CloseForm(initial={"base": found.revision}),
         "link_form": link_form or PartForm(),
         "parts": Part.choices,
-        "topic": project_topic(found.project_id),
         **(chooses(found, picks) if may_act else {}),
+    }
+
+
+def moving(user: User, found: Hypothesis) -> dict[str, Any]:
+    """What a page fetches again while its runs train."""
+    compared = evidence.of(found)
+    train = [row.link.run_id for row in compared.rows if not row.link.run.is_over()]
+    return {
+        "hypothesis": found,
+        "evidence": compared,
+        "metric_title": metric_title(found.metric),
+        "may_act": access.membership(user, found.project_id).may(Role.MEMBER),
+        "topics": " ".join([project_topic(found.project_id), *map(run_topic, train)]),
     }
 
 
@@ -169,7 +183,7 @@ def metric_title(name: str) -> str:
 
 
 def comparison_query(found: evidence.Evidence) -> str:
-    """Of the page that compares: its runs, the first baseline as what the others are held against."""
+    """Of the page that compares: the others are held against the first baseline."""
     if not found.rows:
         return ""
     base = found.baseline.rows[0].link.run_id if found.baseline.rows else None

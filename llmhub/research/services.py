@@ -99,9 +99,7 @@ def archive(found: Hypothesis, user: User, archived: bool) -> None:
 
 def hold(found: Hypothesis, base: int | None = None) -> Hypothesis:
     """The row as it is now, until the transaction ends; Stale where it is not as the person saw."""
-    rows = Hypothesis.objects.select_related("project").select_for_update(
-        of=("self",), no_key=True
-    )
+    rows = Hypothesis.objects.select_related("project").select_for_update(of=("self",), no_key=True)
     held = rows.get(pk=found.pk)
     if base is not None and held.revision != base:
         raise Stale(held)

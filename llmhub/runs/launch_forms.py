@@ -30,6 +30,7 @@ from llmhub.runs.launch_fields import (
     named_models,
     usable_versions,
 )
+from llmhub.runs.purpose import Purpose
 from llmhub.runs.refusal import LaunchRefused
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Start:
     asked: Mapping[str, str] = field(default_factory=dict)
     # A run that waits for its sign-off and is planned anew, in place of a new one.
     edited: Run | None = None
+    # What the new run is launched for.
+    purposes: tuple[Purpose, ...] = ()
 
     @property
     def like(self) -> Run | None:
@@ -68,7 +71,8 @@ class Start:
             if self.parent
             else {"recipe": self.version.recipe.slug, "version": self.version.number}
         )
-        return urlencode({"project": self.project.slug} | of)
+        carried = {name: value for one in self.purposes for name, value in one.query.items()}
+        return urlencode({"project": self.project.slug} | of | carried)
 
     def wish(self, device: Device | None) -> tuple[str, dict[str, Any]]:
         """The scale and the overrides of a form that nobody has touched."""
@@ -306,6 +310,7 @@ class LaunchForm(SpecForm):
                 name=self.cleaned_data["name"],
                 parent=self.start.parent,
                 checkpoint=self.start.checkpoint,
+                purposes=self.start.purposes,
                 idempotency_key=self.cleaned_data["idempotency_key"],
             )
         except LaunchRefused as refused:

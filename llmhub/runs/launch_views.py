@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import cast
 
@@ -19,7 +20,7 @@ from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes.models import Recipe
 from llmhub.recipes.scales import usable_bytes
-from llmhub.runs import checkpoints, needs, probes, replanning
+from llmhub.runs import checkpoints, needs, probes, purpose, replanning
 from llmhub.runs.claim import is_too_wide
 from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Start
@@ -48,7 +49,8 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
             return no_project(request)
         access.require(request.user, start.project, Role.MEMBER)
         enter(request, start.project.pk)
-        return view(request, start)
+        purposes = purpose.of(start.project, request.GET.dict())
+        return view(request, replace(start, purposes=purposes))
 
     return guarded
 
