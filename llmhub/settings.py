@@ -362,6 +362,7 @@ JOB_KINDS = {
     "checklist.resume": "llmhub.checklists.jobs.Resume",
     "checklist.membership": "llmhub.checklists.jobs.Membership",
     "checklist.api": "llmhub.checklists.jobs.Api",
+    "research.scaling": "llmhub.research.scaling_fits.FitJob",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 

@@ -127,6 +127,7 @@ URLS: dict[str, Rule] = {
     "reference/": page(),
     "reference/glossary/": page(),
     "reference/glossary/<slug:slug>/": page(of="term"),
+    "reference/glossary/<slug:slug>/short/": page(of="term"),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),
@@ -286,6 +287,8 @@ URLS: dict[str, Rule] = {
     "research/hypotheses/<int:hypothesis_id>/runs/<int:run_id>/remove/": action(
         MEMBER, of="linked run"
     ),
+    "research/scaling-laws/": page(),
+    "research/scaling-laws/fit/": action(MEMBER),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from llmhub.research import views
+from llmhub.research import scaling_views, views
 
 urlpatterns = [
     path("research/", views.research, name="research"),
@@ -43,4 +43,6 @@ urlpatterns = [
         views.hypothesis_unlink,
         name="hypothesis-unlink",
     ),
+    path("research/scaling-laws/", scaling_views.scaling_laws, name="scaling-laws"),
+    path("research/scaling-laws/fit/", scaling_views.scaling_fit, name="scaling-fit"),
 ]
