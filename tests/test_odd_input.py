@@ -39,7 +39,7 @@ QUERIES = {
     "research/hypotheses/<int:hypothesis_id>/": ("q",),
     "runs/new/": (
         *("from", "recipe", "version", "project", "edit", "values", "scale", "name"),
-        *("hypothesis", "part"),
+        *("hypothesis", "part", "seed"),
     ),
     "api/v1/checklists": ("run", "state", "limit", "offset"),
     "research/scaling-laws/": (

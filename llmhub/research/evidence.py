@@ -146,6 +146,12 @@ class Evidence:
         return ",".join(str(row.link.run_id) for row in self.rows)
 
     @property
+    def next_seed(self) -> int:
+        """One that no run of it has."""
+        seeds = [row.seed for row in self.rows if isinstance(row.seed, int)]
+        return (max(seeds, default=0) + 1) % 2**32
+
+    @property
     def shares_seeds(self) -> bool:
         groups = [self.baseline, *(one.group for one in self.variants)]
         return any(group.shares_seeds for group in groups)

@@ -53,6 +53,10 @@ class Proposed:
         return {"scale": self.scale.value, "values": values, "name": self.name}
 
 
+# The recipe's field that every random number follows from.
+SEED = "training.seed"
+
+
 @dataclass(frozen=True)
 class Start:
     """Where a launch begins: a version of a recipe, or a run that is launched again.
@@ -68,6 +72,8 @@ class Start:
     asked: Mapping[str, str] = field(default_factory=dict)
     # A run that waits for its sign-off and is planned anew, in place of a new one.
     edited: Run | None = None
+    # Another one than that of the run, where only chance is to differ.
+    seed: int | None = None
     # What the new run is launched for.
     purposes: tuple[Purpose, ...] = ()
     # Values of a recipe that a page of the hub has worked out.
@@ -87,6 +93,8 @@ class Start:
             if self.parent
             else {"recipe": self.version.recipe.slug, "version": self.version.number}
         )
+        if self.seed is not None:
+            of |= {"seed": self.seed}
         carried = {name: value for one in self.purposes for name, value in one.query.items()}
         return urlencode({"project": self.project.slug} | of | carried)
 
@@ -97,7 +105,8 @@ class Start:
         if self.parent:
             # As many steps again for a run that goes on from its end.
             further = continuing.as_many_again(self.checkpoint) if self.checkpoint else {}
-            return self.parent.scale, self.parent.overrides | further
+            other = {} if self.seed is None else {SEED: self.seed}
+            return self.parent.scale, self.parent.overrides | further | other
         if self.proposed:
             return self.proposed.scale, dict(self.proposed.overrides)
         scale = launch.default_scale(device)

@@ -79,7 +79,8 @@ def launched_again(request: HubRequest) -> Start:
         raise Http404(_("A script logs this run: it is launched where that is."))
     asked = {name: request.GET[name] for name in ("step", "continue") if name in request.GET}
     checkpoint = checkpoint_of(run, asked) if asked else None
-    return Start(run.project, run.recipe_version, run, checkpoint, asked)
+    seed = whole(request.GET.get("seed", ""))
+    return Start(run.project, run.recipe_version, run, checkpoint, asked, seed=seed)
 
 
 def checkpoint_of(run: Run, asked: Mapping[str, str]) -> Checkpoint:
