@@ -33,7 +33,14 @@ QUERIES = {
     "compare/points.parquet": ("runs", "name", "from", "to"),
     "pipelines/": ("page", "project"),
     "playground/": ("left", "right", "project"),
-    "runs/new/": ("from", "recipe", "version", "project", "edit", "values", "scale", "name"),
+    "research/": ("state", "track", "owner", "archived", "page", "project"),
+    "research/hypotheses/new/": ("track", "runs", "project"),
+    "research/hypotheses/link/": ("runs", "project"),
+    "research/hypotheses/<int:hypothesis_id>/": ("q",),
+    "runs/new/": (
+        *("from", "recipe", "version", "project", "edit", "values", "scale", "name"),
+        *("hypothesis", "part", "seed"),
+    ),
     "api/v1/checklists": ("run", "state", "limit", "offset"),
     "research/scaling-laws/": (
         *("by", "flops", "hours", "device", "utilisation", "parameters", "tokens", "law", "size"),
