@@ -128,6 +128,8 @@ URLS: dict[str, Rule] = {
     "reference/glossary/": page(),
     "reference/glossary/<slug:slug>/": page(of="term"),
     "reference/glossary/<slug:slug>/short/": page(of="term"),
+    "reference/demos/schedules/": page(),
+    "reference/demos/losses/": page(),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),
