@@ -143,7 +143,7 @@ class SamplingDemo extends HTMLElement {
       kept ? "" : "out",
       head,
       element("td", "bars", bar("before", before), bar("after", after)),
-      element("td", "num", percent(before)),
+      element("td", "num model", percent(before)),
       element("td", "num", state),
       element("td", "num", ""),
     );
@@ -177,12 +177,11 @@ class SamplingDemo extends HTMLElement {
     for (const row of this.querySelectorAll("tbody tr")) {
       const count = sum(row.places.map((at) => this.counts.get(at) ?? 0));
       const expected = all * sum(row.places.map((at) => this.found.after[at]));
-      const told = format(gettext("{count} of {expected} expected"), {
-        count: this.whole(count),
-        expected: figure(expected, 3),
-      });
-      row.lastElementChild.textContent = all && (count || expected) ? told : "";
+      const told = `${this.whole(count)} / ${figure(expected, 3)}`;
+      row.lastElementChild.textContent = count || expected ? told : "";
+      row.lastElementChild.hidden = !all;
     }
+    this.querySelector("th.drawn").hidden = !all;
     this.querySelector("[data-drawn]").textContent = text;
   }
 }
