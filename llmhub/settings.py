@@ -155,6 +155,7 @@ INSTALLED_APPS = [
     "llmhub.metrics",
     "llmhub.registry",
     "llmhub.checklists",
+    "llmhub.research",
     "llmhub.dashboard",
     "llmhub.api",
 ]
@@ -361,6 +362,7 @@ JOB_KINDS = {
     "checklist.resume": "llmhub.checklists.jobs.Resume",
     "checklist.membership": "llmhub.checklists.jobs.Membership",
     "checklist.api": "llmhub.checklists.jobs.Api",
+    "research.scaling": "llmhub.research.scaling_fits.FitJob",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 

@@ -268,6 +268,10 @@ URLS: dict[str, Rule] = {
     "checklists/rule/": form(ADMIN, data={"parameters": "5"}),
     "checklists/rule/confirm/": action(ADMIN),
     "checklists/rule/withdraw/": action(ADMIN),
+    # research
+    "research/": page(),
+    "research/scaling-laws/": page(),
+    "research/scaling-laws/fit/": action(MEMBER),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),

@@ -33,8 +33,12 @@ QUERIES = {
     "compare/points.parquet": ("runs", "name", "from", "to"),
     "pipelines/": ("page", "project"),
     "playground/": ("left", "right", "project"),
-    "runs/new/": ("from", "recipe", "version", "project", "edit"),
+    "runs/new/": ("from", "recipe", "version", "project", "edit", "values", "scale", "name"),
     "api/v1/checklists": ("run", "state", "limit", "offset"),
+    "research/scaling-laws/": (
+        *("by", "flops", "hours", "device", "utilisation", "parameters", "tokens", "law", "size"),
+        *("group", "counted", "recipe"),
+    ),
     "recipes/<str:slug>/": ("version",),
     "recipes/<str:slug>/edit/": ("version",),
     "datasets/new/": ("dataset",),

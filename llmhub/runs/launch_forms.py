@@ -39,6 +39,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Proposed:
+    """What an address asks the form to be filled with: a scale, values that differ from its preset
+    by dotted name, and a name for the run."""
+
+    scale: Scale
+    overrides: Mapping[str, Any]
+    name: str = ""
+
+    def query(self) -> dict[str, str]:
+        values = json.dumps(dict(self.overrides), separators=(",", ":"))
+        return {"scale": self.scale.value, "values": values, "name": self.name}
+
+
+@dataclass(frozen=True)
 class Start:
     """Where a launch begins: a version of a recipe, or a run that is launched again.
 
@@ -53,6 +67,8 @@ class Start:
     asked: Mapping[str, str] = field(default_factory=dict)
     # A run that waits for its sign-off and is planned anew, in place of a new one.
     edited: Run | None = None
+    # Values of a recipe that a page of the hub has worked out.
+    proposed: Proposed | None = None
 
     @property
     def like(self) -> Run | None:
@@ -78,6 +94,8 @@ class Start:
             # As many steps again for a run that goes on from its end.
             further = continuing.as_many_again(self.checkpoint) if self.checkpoint else {}
             return self.parent.scale, self.parent.overrides | further
+        if self.proposed:
+            return self.proposed.scale, dict(self.proposed.overrides)
         scale = launch.default_scale(device)
         is_smoke = scale == Scale.SMOKE
         return scale, model_choices.likely(self.project, self.spec) if is_smoke else {}
@@ -96,6 +114,8 @@ class Start:
             initial["name"] = self.edited.name
         elif self.parent:
             initial["name"] = self.name() % {"name": self.parent.name}
+        elif self.proposed:
+            initial["name"] = self.proposed.name
         return initial
 
     def name(self) -> str:
