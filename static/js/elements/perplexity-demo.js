@@ -10,7 +10,7 @@ const POINTS = 400;
 class PerplexityDemo extends HTMLElement {
   connectedCallback() {
     this.asked = new URLSearchParams(location.search).get("run") ?? "";
-    this.part = this.querySelector("[data-run]");
+    this.ofRun = this.querySelector("[data-run]");
     this.runs = this.field("run");
     this.step = this.field("step");
     this.runs.addEventListener("change", () => this.choose());
@@ -67,7 +67,7 @@ class PerplexityDemo extends HTMLElement {
     this.runs.append(...this.known.map(({ id, name }) => new Option(name, id)));
     const asked = this.known.find(({ id }) => String(id) === this.asked);
     this.runs.value = (asked ?? this.known[0]).id;
-    this.part.hidden = false;
+    this.ofRun.hidden = false;
     this.makeCharts();
     this.choose();
   }
