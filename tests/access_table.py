@@ -137,6 +137,8 @@ URLS: dict[str, Rule] = {
     "reference/resources/<int:resource_id>/edit/": form(MEMBER, of="resource", see=MEMBER),
     "reference/resources/<int:resource_id>/delete/": action(MEMBER, of="resource"),
     "reference/resources/<int:resource_id>/restore/": action(MEMBER, of="deleted resource"),
+    "reference/demos/schedules/": page(),
+    "reference/demos/losses/": page(),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),
