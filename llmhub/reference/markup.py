@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -39,12 +39,9 @@ def html_of(body: str) -> SafeString:
 
 
 def address(kind: str, slug: str) -> str:
-    try:
-        return (
-            f"{reverse('resources')}#{slug}" if kind == "resource" else reverse(kind, args=[slug])
-        )
-    except NoReverseMatch:
-        return ""
+    if kind == "resource":
+        return f"{reverse('resources')}#{slug}"
+    return reverse(kind, args=[slug])
 
 
 def plain(body: str) -> str:
