@@ -388,6 +388,8 @@ REFERENCE_PLACES = [
     "llmhub.metrics.places.metrics",
     "llmhub.checklists.places.items",
     "llmhub.metrics.places.runs",
+    "llmhub.research.places.research_tracks",
+    "llmhub.research.places.hypotheses",
 ]
 
 # Evidence of checklists: what one file may have.

@@ -83,6 +83,10 @@ class Group:
         return len(self.values)
 
     @property
+    def running(self) -> int:
+        return sum(row.why == Why.RUNNING for row in self.rows)
+
+    @property
     def mean(self) -> float | None:
         return math.fsum(self.values) / self.n if self.values else None
 
