@@ -143,6 +143,10 @@ class Choice:
     # Of the budget, what this size needs to become as good as the best; None where it never does.
     same_loss: float | None
 
+    @property
+    def percent(self) -> float:
+        return round(100 * self.worth, 1)
+
 
 def choice(rule: Rule, flops: float, parameters: float) -> Choice:
     best = rule.best(flops)
