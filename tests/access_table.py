@@ -307,6 +307,7 @@ URLS: dict[str, Rule] = {
     "playground/<int:conversation_id>/keep/": action(
         MEMBER, "conversation", data={"what": "prompts"}
     ),
+    "reference/demos/next-token/": form(MEMBER, data={"version": 1, "text": "Once"}),
     "playground/turns/<int:turn_id>/better/": action(MEMBER, "turn", data={"better": "left"}),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),

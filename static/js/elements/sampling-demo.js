@@ -30,18 +30,58 @@ function element(tag, className, ...children) {
 class SamplingDemo extends HTMLElement {
   async connectedCallback() {
     this.prompts = this.field("prompt");
+    this.models = this.field("model");
     this.counts = new Map();
     this.addEventListener("input", this.changed);
     this.addEventListener("click", this.clicked);
+    this.querySelector("form").addEventListener("submit", this.ask);
     try {
       const answer = await fetch(this.dataset.url);
-      this.known = (await answer.json()).prompts;
+      const { model, prompts } = await answer.json();
+      this.known = prompts;
+      this.models.append(new Option(format(gettext("{model}, stored"), { model }), ""));
     } catch {
       this.querySelector("[data-failed]").hidden = false;
       return;
     }
     this.prompts.append(...this.known.map(({ text }, at) => new Option(`${text} …`, at)));
     this.choose();
+    this.findLive();
+  }
+
+  // The versions that the playground has in memory; without one the stored model is enough.
+  async findLive() {
+    try {
+      const answer = await fetch(this.dataset.live, { redirect: "manual" });
+      const { versions } = await answer.json();
+      this.models.append(...versions.map(({ id, name }) => new Option(format(gettext("{model}, live"), { model: name }), id)));
+    } catch {
+      // What is stored works all the same.
+    }
+  }
+
+  // What the chosen version expects after the text that was typed.
+  ask = async (event) => {
+    event?.preventDefault();
+    const token = document.body.getAttribute("hx-headers");
+    const body = new URLSearchParams({ version: this.models.value, text: this.field("typed").value });
+    this.setAttribute("aria-busy", "true");
+    try {
+      const headers = JSON.parse(token);
+      const answer = await fetch(this.dataset.live, { method: "POST", headers, body, redirect: "manual" });
+      const found = await answer.json();
+      this.refuse(found.error ?? "");
+      if (!found.error) this.take(found);
+    } catch {
+      this.refuse(gettext("The model could not be asked. Load the page again."));
+    }
+    this.removeAttribute("aria-busy");
+  };
+
+  refuse(text) {
+    const place = this.querySelector("[data-refused]");
+    place.textContent = text;
+    place.hidden = !text;
   }
 
   field(name) {
@@ -50,12 +90,26 @@ class SamplingDemo extends HTMLElement {
 
   changed = ({ target }) => {
     if (!this.known) return;
-    if (target === this.prompts) this.choose();
-    else this.show();
+    if (target === this.models) this.turn();
+    else if (target === this.prompts) this.choose();
+    else if (target !== this.field("typed")) this.show();
   };
 
+  // To the stored model with its texts, or to a live one.
+  turn() {
+    const isLive = this.models.value !== "";
+    for (const part of this.querySelectorAll("[data-of]")) part.hidden = (part.dataset.of === "live") !== isLive;
+    this.refuse("");
+    if (isLive) this.ask();
+    else this.choose();
+  }
+
   choose() {
-    this.entries = entriesOf(this.known[Number(this.prompts.value)]);
+    this.take(this.known[Number(this.prompts.value)]);
+  }
+
+  take(found) {
+    this.entries = entriesOf(found);
     this.show();
   }
 
@@ -177,11 +231,12 @@ class SamplingDemo extends HTMLElement {
     for (const row of this.querySelectorAll("tbody tr")) {
       const count = sum(row.places.map((at) => this.counts.get(at) ?? 0));
       const expected = all * sum(row.places.map((at) => this.found.after[at]));
-      const told = `${this.whole(count)} / ${figure(expected, 3)}`;
+      const told = `${this.whole(count)} / ${expected < 100 ? figure(expected, 3) : this.whole(Math.round(expected))}`;
       row.lastElementChild.textContent = count || expected ? told : "";
       row.lastElementChild.hidden = !all;
     }
     this.querySelector("th.drawn").hidden = !all;
+    this.querySelector("table").classList.toggle("drawn", all > 0);
     this.querySelector("[data-drawn]").textContent = text;
   }
 }
