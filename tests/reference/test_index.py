@@ -120,5 +120,6 @@ def test_every_line_leads_to_its_entry_and_its_places(client, atlas, recipes):
     assert 'href="/reference/glossary/dpo/"' in html
     assert 'href="/runs/?filter=objective+%3D+dpo"' in html
     assert "Part 7.4" in html
+    assert 'href="/recipes/dpo/#field-training-beta"' in html
     for concept in library()[Kind.CONCEPT]:
         assert f'id="{concept}"' in html
