@@ -34,7 +34,7 @@ def html_of(body: str) -> SafeString:
             link.attrs["href"] = address(*found.groups())
             if found[1] == "term":
                 link.attrs |= {"class": "term", "data-term": found[2]}
-    written = _reader.renderer.render(tokens, _reader.options, {})
+    written: str = _reader.renderer.render(tokens, _reader.options, {})
     return mark_safe(written)  # noqa: S308
 
 
