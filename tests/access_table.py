@@ -356,6 +356,9 @@ URLS: dict[str, Rule] = {
     "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>/files/<path:name>": api(
         "slug export file", GET=READ
     ),
+    "api/v1/hypotheses": api(GET=READ),
+    "api/v1/hypotheses/<int:hypothesis_id>": api("hypothesis", GET=READ),
+    "api/v1/hypotheses/<int:hypothesis_id>/runs/<int:run_id>": api("linked run", POST=LAUNCH),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
     "api/v1/runs/external": api(POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),

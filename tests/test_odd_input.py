@@ -36,7 +36,7 @@ QUERIES = {
     "research/": ("state", "track", "owner", "archived", "page", "project"),
     "research/hypotheses/new/": ("track", "runs", "project"),
     "research/hypotheses/link/": ("runs", "project"),
-    "research/hypotheses/<int:hypothesis_id>/": ("q",),
+    "research/hypotheses/<int:hypothesis_id>/": ("find",),
     "runs/new/": (
         *("from", "recipe", "version", "project", "edit", "values", "scale", "name"),
         *("hypothesis", "part", "seed"),

@@ -10,7 +10,7 @@ from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from llmhub.reference.content import library
-from llmhub.reference.entries import Entry, Kind, Term, Track
+from llmhub.reference.entries import Entry, Kind, Resource, Term, Track
 from llmhub.research.models import Hypothesis, State
 
 if TYPE_CHECKING:
@@ -64,6 +64,6 @@ def terms_of(track: Entry[Track]) -> list[Entry[Term]]:
     return [known[slug] for slug in track.facts.terms if slug in known]
 
 
-def resources_of(track: Entry[Track]) -> list[Entry[object]]:
+def resources_of(track: Entry[Track]) -> list[Entry[Resource]]:
     known = library()[Kind.RESOURCE]
     return [known[slug] for slug in track.facts.resources if slug in known]

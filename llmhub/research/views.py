@@ -107,7 +107,7 @@ def hypothesis(request: HubRequest, hypothesis_id: int) -> HttpResponse:
     found = hypothesis_of(request, hypothesis_id)
     if request.htmx.target == "evidence":
         return render(request, "research/_live.html", page.moving(request.user, found))
-    context = page.of_hypothesis(request.user, found, picks=request.GET.get("q", ""))
+    context = page.of_hypothesis(request.user, found, picks=request.GET.get("find", ""))
     if request.htmx.target == "pick-runs":
         return render(request, "research/_pick.html", context)
     return render(request, "research/hypothesis.html", context)
