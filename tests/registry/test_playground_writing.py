@@ -186,9 +186,7 @@ def test_the_whole_distribution_can_be_asked_for(loaded):
     with torch.no_grad():
         logits = loaded.model(torch.tensor([prompt])).logits[0, -1].double()
     found = token["spread"]
-    entries = [(logit, 1) for _text, logit in found["tokens"]] + [
-        tuple(bin) for bin in found["rest"]
-    ]
+    entries = [*((logit, 1) for _text, logit in found["tokens"]), *found["rest"]]
     assert sum(count for _logit, count in entries) == len(logits)
     for temperature, near in ((1, 1e-3), (0.5, 5e-3), (2, 5e-3)):
         total = sum(count * math.exp(logit / temperature) for logit, count in entries)
