@@ -377,6 +377,8 @@ API_PROBE_HOSTS = probe_hosts("API_PROBE_HOSTS")
 # stage (a function). Start-up fails without them.
 LAUNCH_GATE = "llmhub.checklists.gates"
 PROMOTION_GATE = "llmhub.checklists.gates.promotion"
+# What a run can be launched for. Start-up fails without them too.
+LAUNCH_PURPOSES = ["llmhub.research.launching.purpose"]
 
 # Where the concepts of the reference live, in the order of its columns: functions of the apps above
 # it (llmhub/reference/places.py). Start-up fails without them.
@@ -386,6 +388,8 @@ REFERENCE_PLACES = [
     "llmhub.metrics.places.metrics",
     "llmhub.checklists.places.items",
     "llmhub.metrics.places.runs",
+    "llmhub.research.places.research_tracks",
+    "llmhub.research.places.hypotheses",
 ]
 
 # Evidence of checklists: what one file may have.

@@ -277,6 +277,25 @@ URLS: dict[str, Rule] = {
     "checklists/rule/withdraw/": action(ADMIN),
     # research
     "research/": page(),
+    "research/tracks/<slug:slug>/": page("track"),
+    "research/hypotheses/new/": form(MEMBER, see=MEMBER, data={"statement": "x"}),
+    "research/hypotheses/link/": form(MEMBER, see=MEMBER),
+    "research/hypotheses/of-run/<int:run_id>/": page("run"),
+    "research/hypotheses/<int:hypothesis_id>/": page("hypothesis"),
+    "research/hypotheses/<int:hypothesis_id>/edit/": form(
+        MEMBER, of="hypothesis", see=MEMBER, data={"statement": "x", "base": 1}
+    ),
+    "research/hypotheses/<int:hypothesis_id>/close/": action(
+        MEMBER, of="hypothesis", data={"state": "refuted", "conclusion": "x", "base": 1}
+    ),
+    "research/hypotheses/<int:hypothesis_id>/reopen/": action(MEMBER, of="hypothesis"),
+    "research/hypotheses/<int:hypothesis_id>/archive/": action(MEMBER, of="hypothesis"),
+    "research/hypotheses/<int:hypothesis_id>/runs/<int:run_id>/": action(
+        MEMBER, of="linked run", data={"part": "baseline"}
+    ),
+    "research/hypotheses/<int:hypothesis_id>/runs/<int:run_id>/remove/": action(
+        MEMBER, of="linked run"
+    ),
     "research/scaling-laws/": page(),
     "research/scaling-laws/fit/": action(MEMBER),
     # the playground
@@ -334,6 +353,9 @@ URLS: dict[str, Rule] = {
     "api/v1/models/<slug:slug>/<int:number>/exports/<int:export_id>/files/<path:name>": api(
         "slug export file", GET=READ
     ),
+    "api/v1/hypotheses": api(GET=READ),
+    "api/v1/hypotheses/<int:hypothesis_id>": api("hypothesis", GET=READ),
+    "api/v1/hypotheses/<int:hypothesis_id>/runs/<int:run_id>": api("linked run", POST=LAUNCH),
     "api/v1/runs": api(GET=READ, POST=LAUNCH),
     "api/v1/runs/external": api(POST=LAUNCH),
     "api/v1/pipelines": api(POST=LAUNCH),

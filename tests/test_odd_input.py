@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from tests.access_table import URLS, Door
-from tests.test_access_matrix import Who, World, address, make_world
+from tests.test_access_matrix import Who, World, address
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,14 @@ QUERIES = {
     "compare/points.parquet": ("runs", "name", "from", "to"),
     "pipelines/": ("page", "project"),
     "playground/": ("left", "right", "project"),
-    "runs/new/": ("from", "recipe", "version", "project", "edit", "values", "scale", "name"),
+    "research/": ("state", "track", "owner", "archived", "page", "project"),
+    "research/hypotheses/new/": ("track", "runs", "project"),
+    "research/hypotheses/link/": ("runs", "project"),
+    "research/hypotheses/<int:hypothesis_id>/": ("find",),
+    "runs/new/": (
+        *("from", "recipe", "version", "project", "edit", "values", "scale", "name"),
+        *("hypothesis", "part", "seed"),
+    ),
     "api/v1/checklists": ("run", "state", "limit", "offset"),
     "research/scaling-laws/": (
         *("by", "flops", "hours", "device", "utilisation", "parameters", "tokens", "law", "size"),
@@ -70,11 +77,6 @@ QUERIES = {
     "api/v1/runs/<int:run_id>/metrics": ("names",),
 }
 BODIES = ("a\x00b", "a\ud800b", "x" * 200 + "@" + "9" * 5_000)
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def caller(world: World, door: Door) -> Client:

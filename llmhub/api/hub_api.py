@@ -21,6 +21,7 @@ from llmhub.api import (
     junit,
     playground,
     registry,
+    research,
     reviews,
 )
 from llmhub.api.operations import router
@@ -108,6 +109,7 @@ api.add_router("", playground.router)
 api.add_router("", checklist_exports.router)
 api.add_router("", checklists.router)
 api.add_router("", junit.router)
+api.add_router("", research.router)
 
 
 @api.exception_handler(LaunchRefused)

@@ -33,5 +33,9 @@ class NotAsked(NotDone):
     detail = _("The model was not asked.")
 
 
+class NotLinked(NotDone):
+    detail = _("The run was not linked.")
+
+
 class NotMoved(NotDone):
     detail = _("The model stays as it is.")

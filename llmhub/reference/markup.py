@@ -47,7 +47,12 @@ def address(kind: str, slug: str) -> str:
 def plain(body: str) -> str:
     """The words alone, for searching."""
     inline = [token for token in _reader.parse(body) if token.type == "inline"]
-    return "\n".join("".join(child.content for child in token.children or ()) for token in inline)
+    return "\n".join("".join(map(words, token.children or ())) for token in inline)
+
+
+def words(child: Token) -> str:
+    """Where a line of the file ends, so does a word."""
+    return " " if child.type in {"softbreak", "hardbreak"} else child.content
 
 
 def references(body: str) -> Iterator[tuple[str, str]]:

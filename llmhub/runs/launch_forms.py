@@ -30,6 +30,7 @@ from llmhub.runs.launch_fields import (
     named_models,
     usable_versions,
 )
+from llmhub.runs.purpose import Purpose
 from llmhub.runs.refusal import LaunchRefused
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class Proposed:
         return {"scale": self.scale.value, "values": values, "name": self.name}
 
 
+# The recipe's field that every random number follows from.
+SEED = "training.seed"
+
+
 @dataclass(frozen=True)
 class Start:
     """Where a launch begins: a version of a recipe, or a run that is launched again.
@@ -67,6 +72,10 @@ class Start:
     asked: Mapping[str, str] = field(default_factory=dict)
     # A run that waits for its sign-off and is planned anew, in place of a new one.
     edited: Run | None = None
+    # Another one than that of the run, where only chance is to differ.
+    seed: int | None = None
+    # What the new run is launched for.
+    purposes: tuple[Purpose, ...] = ()
     # Values of a recipe that a page of the hub has worked out.
     proposed: Proposed | None = None
 
@@ -84,7 +93,10 @@ class Start:
             if self.parent
             else {"recipe": self.version.recipe.slug, "version": self.version.number}
         )
-        return urlencode({"project": self.project.slug} | of)
+        if self.seed is not None:
+            of |= {"seed": self.seed}
+        carried = {name: value for one in self.purposes for name, value in one.query.items()}
+        return urlencode({"project": self.project.slug} | of | carried)
 
     def wish(self, device: Device | None) -> tuple[str, dict[str, Any]]:
         """The scale and the overrides of a form that nobody has touched."""
@@ -93,7 +105,8 @@ class Start:
         if self.parent:
             # As many steps again for a run that goes on from its end.
             further = continuing.as_many_again(self.checkpoint) if self.checkpoint else {}
-            return self.parent.scale, self.parent.overrides | further
+            other = {} if self.seed is None else {SEED: self.seed}
+            return self.parent.scale, self.parent.overrides | further | other
         if self.proposed:
             return self.proposed.scale, dict(self.proposed.overrides)
         scale = launch.default_scale(device)
@@ -326,6 +339,7 @@ class LaunchForm(SpecForm):
                 name=self.cleaned_data["name"],
                 parent=self.start.parent,
                 checkpoint=self.start.checkpoint,
+                purposes=self.start.purposes,
                 idempotency_key=self.cleaned_data["idempotency_key"],
             )
         except LaunchRefused as refused:

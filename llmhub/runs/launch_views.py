@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import cast
 
@@ -19,7 +20,7 @@ from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes.models import Recipe
 from llmhub.recipes.scales import usable_bytes
-from llmhub.runs import checkpoints, launch, needs, probes, proposals, replanning
+from llmhub.runs import checkpoints, launch, needs, probes, proposals, purpose, replanning
 from llmhub.runs.claim import is_too_wide
 from llmhub.runs.launch_figures import plan_figures
 from llmhub.runs.launch_forms import LaunchForm, Proposed, Start
@@ -49,7 +50,8 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
             return no_project(request)
         access.require(request.user, start.project, Role.MEMBER)
         enter(request, start.project.pk)
-        return view(request, start)
+        purposes = purpose.of(start.project, request.GET.dict())
+        return view(request, replace(start, purposes=purposes))
 
     return guarded
 
@@ -77,7 +79,8 @@ def launched_again(request: HubRequest) -> Start:
         raise Http404(_("A script logs this run: it is launched where that is."))
     asked = {name: request.GET[name] for name in ("step", "continue") if name in request.GET}
     checkpoint = checkpoint_of(run, asked) if asked else None
-    return Start(run.project, run.recipe_version, run, checkpoint, asked)
+    seed = whole(request.GET.get("seed", ""))
+    return Start(run.project, run.recipe_version, run, checkpoint, asked, seed=seed)
 
 
 def checkpoint_of(run: Run, asked: Mapping[str, str]) -> Checkpoint:

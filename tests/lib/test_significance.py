@@ -79,3 +79,28 @@ def test_bleu_of_summed_counts_is_that_of_the_corpus():
 def test_holm_is_stricter_with_more_comparisons():
     assert significance.holm([0.01]) == [0.01]
     assert significance.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.7062), (2.9, 4.3027), (10, 2.2281), (20, 2.0860), (21, 2.0796), (60, 2.0003)],
+)
+def test_students_quantiles_are_those_of_the_tables(freedom, quantile):
+    assert significance.student(freedom) == pytest.approx(quantile, abs=5e-4)
+
+
+def test_a_mean_of_few_values_is_less_sure_than_the_normal_distribution_says():
+    found = significance.mean_interval([3.1, 3.2, 3.15])
+    # 4.3027 standard errors of 0.05 / sqrt(3).
+    assert (found.low, found.high) == pytest.approx((3.0258, 3.2742), abs=1e-4)
+    assert significance.mean_interval([3.1]) is None
+
+
+def test_welchs_interval_holds_whatever_the_spread_of_each():
+    first, second = [3.1, 3.2, 3.15], [2.9, 3.0, 2.95, 3.02]
+    found = significance.difference_of_means(first, second)
+    # 4.68 degrees of freedom, of which 4 are taken: 2.7764 standard errors of 0.03945.
+    assert (found.low, found.high) == pytest.approx((-0.2920, -0.0730), abs=1e-4)
+    assert significance.difference_of_means(first, [2.9]) is None
+    same = significance.difference_of_means([1.0, 1.0], [2.0, 2.0])
+    assert (same.low, same.high) == (1.0, 1.0)

@@ -207,9 +207,14 @@ def test_files_that_are_not_on_this_machine_are_missed(page, version, machine):
     assert "does not have the files" in page.hear("end")["problem"]["text"]
 
 
-def test_a_chat_goes_on_from_what_was_said(page, machine):
-    asked = page.ask("Hello", mode="chat", system="Be short.", max_new_tokens=4)
+def test_an_open_page_wakes_the_model_and_a_chat_goes_on_from_what_was_said(page, machine):
+    page.watch()
+    page.tell({"type": "wake"})
+    assert page.hear("model")["state"] == "waiting"
     machine.serve()
+    while page.hear("model")["state"] != "ready":
+        pass
+    asked = page.ask("Hello", mode="chat", system="Be short.", max_new_tokens=4)
     first = page.hear("end")["text"]
     page.ask("More", conversation=asked["conversation"], mode="chat", max_new_tokens=4)
     page.hear("end")
@@ -256,15 +261,6 @@ def test_odd_values_are_refused_by_name(page, values):
     name = next(iter(values))
     asked = page.ask(**({"text": "a"} | values))
     assert list(asked["errors"]) == [name]
-
-
-def test_an_open_page_wakes_the_model_before_anybody_asks(page, machine):
-    page.watch()
-    page.tell({"type": "wake"})
-    assert page.hear("model")["state"] == "waiting"
-    machine.serve()
-    while page.hear("model")["state"] != "ready":
-        pass
 
 
 def test_only_the_process_itself_speaks_for_it(hub, version):

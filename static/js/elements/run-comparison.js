@@ -35,7 +35,14 @@ class RunComparison extends HTMLElement {
     this.addEventListener("view-shown", this.showLegend);
     this.addEventListener("click", this.click);
     this.addEventListener("input", this.find);
+    this.embed();
     this.showLegend();
+  }
+
+  // On another page, whose address says nothing of the curves until somebody has changed what they show.
+  embed() {
+    const { filter } = this.dataset;
+    if (filter && !new URLSearchParams(location.search).has("q")) this.page.change({ filter });
   }
 
   disconnectedCallback() {

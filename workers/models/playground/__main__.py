@@ -12,16 +12,16 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from llmhub.lib.problems import Problem
-from workers.models.playground.desk import Desk
 from workers.models.playground.link import HubIsGone, Link
-from workers.models.playground.loaded import Loaded, load
 from workers.models.verified import verify
 from workers.work import end_with_parent, limit_memory
+
+if TYPE_CHECKING:
+    from workers.models.playground.desk import Desk
+    from workers.models.playground.loaded import Loaded
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ def main(folder: Path) -> int:
         began = time.monotonic()
         loaded = loaded_of(values)
         facts = loaded.facts() | {"load_seconds": round(time.monotonic() - began, 2)}
+        from workers.models.playground.desk import Desk
+
         return serve(link, Desk(loaded, link), facts, values["idle_seconds"])
     except Problem as problem:
         link.put({"type": "failed", "problem": problem.as_json()})
@@ -45,14 +47,23 @@ def main(folder: Path) -> int:
 
 
 def loaded_of(values: dict[str, Any]) -> Loaded:
+    # Before torch, which takes seconds to load: bad files are told at once.
+    refuse_too_large(Path(values["model"]), values["memory_bytes"])
+    verify(Path(values["model"]), values["files"])
+    return loaded_with_torch(values)
+
+
+def loaded_with_torch(values: dict[str, Any]) -> Loaded:
+    import torch
+
+    from workers.models.playground.loaded import load
+
     device = values["device"]
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise Problem("playground_not_loaded", detail=f"there is no device {device}")
     if device == "cpu":
         limit_memory(values["memory_bytes"])
     torch.set_num_threads(values["threads"])
-    refuse_too_large(Path(values["model"]), values["memory_bytes"])
-    verify(Path(values["model"]), values["files"])
     try:
         return load(Path(values["model"]), device)
     except MemoryError:
