@@ -387,9 +387,9 @@ REFERENCE_PLACES = [
     "llmhub.metrics.places.recipes",
     "llmhub.metrics.places.metrics",
     "llmhub.checklists.places.items",
-    "llmhub.metrics.places.runs",
     "llmhub.research.places.research_tracks",
     "llmhub.research.places.hypotheses",
+    "llmhub.metrics.places.runs",
 ]
 
 # Evidence of checklists: what one file may have.

@@ -137,6 +137,8 @@ URLS: dict[str, Rule] = {
     "reference/resources/<int:resource_id>/edit/": form(MEMBER, of="resource", see=MEMBER),
     "reference/resources/<int:resource_id>/delete/": action(MEMBER, of="resource"),
     "reference/resources/<int:resource_id>/restore/": action(MEMBER, of="deleted resource"),
+    "reference/demos/schedules/": page(),
+    "reference/demos/losses/": page(),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),
@@ -305,6 +307,7 @@ URLS: dict[str, Rule] = {
     "playground/<int:conversation_id>/keep/": action(
         MEMBER, "conversation", data={"what": "prompts"}
     ),
+    "reference/demos/next-token/": form(MEMBER, data={"version": 1, "text": "Once"}),
     "playground/turns/<int:turn_id>/better/": action(MEMBER, "turn", data={"better": "left"}),
     # what machines say
     "api/v1/attempts/<int:attempt_id>/heartbeat": attempt({"state": "running", "step": 1}),

@@ -70,6 +70,7 @@ QUERIES = {
     "runs/<int:run_id>/points/": ("since", "epoch", "names"),
     "runs/<int:run_id>/log/": ("attempt", "before", "after", "around"),
     "runs/<int:run_id>/log/search/": ("attempt", "before", "q"),
+    "reference/demos/losses/": ("run",),
     "metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
     "api/v1/metrics/window/": ("runs", "name", "px", "from", "to", "x", "attempts"),
     "account/login/": ("next",),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from llmhub.recipes import views
+from llmhub.recipes import schedules, views
 
 # Some slugs have a dot in them: gpt2-1.3b.
 urlpatterns = [
@@ -9,4 +9,5 @@ urlpatterns = [
     path("recipes/<str:slug>/edit/", views.recipe_edit, name="recipe_edit"),
     path("recipes/<str:slug>/copy/", views.recipe_copy, name="recipe_copy"),
     path("recipes/<str:slug>/diff/", views.recipe_diff, name="recipe_diff"),
+    path("reference/demos/schedules/", schedules.recipe_schedules, name="recipe-schedules"),
 ]

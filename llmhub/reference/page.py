@@ -39,6 +39,8 @@ class ConceptRow:
     # Where it is explained; empty where nothing does.
     url: str
     cells: Sequence[Cell]
+    # What no column counts: named below what it is.
+    beside: Sequence[Cell]
 
     @property
     def body(self) -> SafeString:
@@ -74,7 +76,11 @@ def index(asked: Asked) -> dict[str, Any]:
     concepts = alphabetical(library()[Kind.CONCEPT].values())
     everywhere = places.of([places.of_concept(each) for each in concepts], asked)
     columns = [each for each in everywhere if each.is_column]
-    rows = [ConceptRow(each, explained_at(each), cells(each, columns)) for each in concepts]
+    others = [each for each in everywhere if not each.is_column]
+    rows = [
+        ConceptRow(each, explained_at(each), cells(each, columns), cells(each, others))
+        for each in concepts
+    ]
     return {"rows": rows, "columns": columns}
 
 
@@ -137,7 +143,7 @@ def in_index(concept: Entry[Concept]) -> Place:
 def other_names(entry: Entry[Term]) -> Iterator[OtherName]:
     for language, _name in settings.LANGUAGES:
         text = entry.texts.get(language)
-        if text and text is not entry.text and text.title != entry.title:
+        if text and plain(text.title) != plain(entry.title):
             yield OtherName(language, get_language_info(language)["name_local"], text.title)
 
 

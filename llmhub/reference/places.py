@@ -79,7 +79,7 @@ class Places:
     title: str | Promise
     # By the slug of the subject.
     found: Mapping[str, Found]
-    # Whether the index of concepts has a column for it; else it stands on the page of a term.
+    # Whether the index of concepts has a column for it; else it stands below what a concept is.
     is_column: bool = field(default=True, kw_only=True)
 
 

@@ -43,7 +43,7 @@ class AddressField(forms.CharField):
 class TermsField(forms.CharField):
     """Terms of the glossary, separated by commas, as slugs."""
 
-    def clean(self, value: Any) -> list[str]:  # type: ignore[override]
+    def clean(self, value: Any) -> list[str]:
         named = [name.strip() for name in str(super().clean(value)).split(",") if name.strip()]
         if len(named) > MOST_TERMS:
             raise ValidationError(_("At most %(n)s terms.") % {"n": MOST_TERMS})
@@ -63,7 +63,7 @@ class TermsField(forms.CharField):
 
 def names() -> dict[str, str]:
     """The slug of each term, by all that it is called."""
-    found = {}
+    found: dict[str, str] = {}
     for slug, term in glossary.terms().items():
         for text in term.texts.values():
             for name in (slug, text.title, *text.aliases):
@@ -79,9 +79,7 @@ class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]
     terms = TermsField(
         label=gettext_lazy("Terms"),
         required=False,
-        help_text=gettext_lazy(
-            "Of the glossary, separated by commas: whoever looks one up finds this."
-        ),
+        help_text=gettext_lazy("Of the glossary, separated by commas: shown as links beside it."),
     )
     revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

@@ -46,11 +46,11 @@ class Law:
     beta: float
 
     def loss(self, parameters: float, tokens: float) -> float:
-        return self.floor(parameters) + self.token_factor / tokens**self.beta
+        return float(self.floor(parameters) + self.token_factor / tokens**self.beta)
 
     def floor(self, parameters: float) -> float:
         """What a model of this size would reach with tokens without end."""
-        return self.irreducible + self.parameter_factor / parameters**self.alpha
+        return float(self.irreducible + self.parameter_factor / parameters**self.alpha)
 
     @property
     def exponent(self) -> float:
@@ -142,6 +142,10 @@ class Choice:
     worth: float
     # Of the budget, what this size needs to become as good as the best; None where it never does.
     same_loss: float | None
+
+    @property
+    def percent(self) -> float:
+        return round(100 * self.worth, 1)
 
 
 def choice(rule: Rule, flops: float, parameters: float) -> Choice:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from llmhub.research.scaling import Law
+from llmhub.research.scaling import FLOPS, Law
 
 Floats = npt.NDArray[np.float64]
 
@@ -111,7 +111,8 @@ class Residuals:
     def costs(self, starts: Floats) -> Floats:
         a, b, e, alpha, beta = starts.T[:, :, np.newaxis]
         said = np.logaddexp(a - alpha * self.parameters, b - beta * self.tokens)
-        return huber(np.logaddexp(said, e) - self.losses).sum(axis=1)
+        found: Floats = huber(np.logaddexp(said, e) - self.losses).sum(axis=1)
+        return found
 
     def cost(self, at: Floats) -> tuple[float, Floats]:
         """With its gradient."""
@@ -133,8 +134,8 @@ class Residuals:
         a, b, e, alpha, beta = (float(value) for value in at)
         logs = (a + alpha * self.middle[0], b + beta * self.middle[1])
         # Beyond any number there is no law either: `is_sound` looks.
-        factors = [math.exp(min(700.0, log)) for log in logs]
-        return Law(math.exp(e), *factors, alpha, beta)
+        of_parameters, of_tokens = (math.exp(min(700.0, log)) for log in logs)
+        return Law(math.exp(e), of_parameters, of_tokens, alpha, beta)
 
 
 def huber(wrong: Floats) -> Floats:
@@ -233,9 +234,9 @@ class Fitted:
 
     def band(self, flops: float, sizes: Sequence[float]) -> tuple[list[float], list[float]]:
         """The interval of the loss at this budget, for each size of a model."""
-        n = np.array(sizes)
-        tokens = flops / (6 * n)
-        losses = np.array([law.loss(n, tokens) for law in self.samples])  # type: ignore[arg-type]
+        losses = [
+            [law.loss(size, flops / (FLOPS * size)) for size in sizes] for law in self.samples
+        ]
         low, high = np.percentile(losses, [LOW, HIGH], axis=0)
         return low.tolist(), high.tolist()
 

@@ -20,6 +20,7 @@ from llmhub.research.scaling_devices import Device
 # Less trains no language model, and of more nobody has heard: GPT-4 is said to have taken 2e25.
 LEAST_FLOPS, MOST_FLOPS = 1e12, 1e30
 OWN = "own"
+USUAL_DEVICE = "H100"
 NO_CHOICE = {
     "invalid_choice": gettext_lazy("Choose one of these: what the address names is not there."),
 }
@@ -108,7 +109,8 @@ class ScalingForm(forms.Form):
     def __init__(self, said: Mapping[str, str], devices: Sequence[Device], rules: Rules) -> None:
         self.devices = {device.key: device for device in devices}
         self.rules = rules
-        super().__init__(DEFAULTS | dict(said), auto_id="scaling_%s")
+        usual = DEFAULTS | {"device": usual_device(devices)}
+        super().__init__(usual | dict(said), auto_id="scaling_%s")
         self.offer("device", [(device.key, str(device)) for device in devices])
         self.offer("law", [(key, TITLES[key]) for key in rules])
 
@@ -158,7 +160,7 @@ Rules = Mapping[str, Rule]
 
 TITLES = {
     "hoffmann": gettext_lazy("Hoffmann et al. 2022 (approach 3)"),
-    "besiroglu": gettext_lazy("Besiroglu et al. 2024 (the same, fitted again)"),
+    "besiroglu": gettext_lazy("Besiroglu et al. 2024 (fitted again)"),
     "twenty": gettext_lazy("20 tokens per parameter"),
     OWN: gettext_lazy("This project's own runs"),
 }
@@ -170,6 +172,12 @@ DEFAULTS = {
     "utilisation": f"{100 * GUESSED_UTILISATION:g}",
     "law": "besiroglu",
 }
+
+
+def usual_device(devices: Sequence[Device]) -> str:
+    """One that runs have been measured on, else the one that most have heard of."""
+    measured = next((device.key for device in devices if device.is_measured), None)
+    return measured or USUAL_DEVICE
 
 
 def written(amount: float) -> str:

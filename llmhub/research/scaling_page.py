@@ -20,7 +20,7 @@ from llmhub.recipes.specs import PretrainSpec, dump, flatten
 from llmhub.recipes.templatetags.recipes import power
 from llmhub.research import scaling, scaling_fits, scaling_runs, scaling_shapes
 from llmhub.research.scaling import Allocation, Choice, Rule
-from llmhub.research.scaling_fit import Fitted, Interval, Lack, lacks
+from llmhub.research.scaling_fit import Fitted, Interval, Lack, Point, lacks
 from llmhub.research.scaling_form import OWN, TITLES
 from llmhub.research.scaling_runs import Group
 from llmhub.research.scaling_shapes import Proposal, described
@@ -63,7 +63,7 @@ class Own:
         return cls(group, is_body, job)
 
     @cached_property
-    def points(self) -> list[scaling_fits.Point]:
+    def points(self) -> list[Point]:
         return self.group.points(is_body=self.is_body)
 
     @cached_property
@@ -80,7 +80,7 @@ class Own:
 
     @property
     def most_flops(self) -> float:
-        return max(scaling.FLOPS * point.parameters * point.tokens for point in self.points)
+        return max(scaling.FLOPS * one.parameters * one.tokens for one in self.points)
 
     def said_lacks(self) -> list[str]:
         return [said(lack) for lack in self.lacks]
@@ -173,18 +173,18 @@ class Answer:
     def is_extended(self) -> bool:
         return not self.is_own and scaling.is_extended(self.best)
 
-    @property
+    @cached_property
     def refusal(self) -> str:
         """Of the project's own law at this budget."""
         fitted = self.own.fitted if self.own else None
         return fitted.refusal(self.flops) if self.is_own and fitted else ""
 
-    @property
+    @cached_property
     def parameters(self) -> Interval | None:
         fitted = self.own.fitted if self.own else None
         return fitted.best_parameters(self.flops) if self.is_own and fitted else None
 
-    @property
+    @cached_property
     def losses(self) -> Interval | None:
         fitted = self.own.fitted if self.own else None
         return fitted.best_loss(self.flops) if self.is_own and fitted else None
@@ -286,8 +286,14 @@ def offer(answer: Answer, project: Project, version: RecipeVersion) -> Offer | N
     """None where no shape of this family comes near."""
     spec = version.typed()
     assert isinstance(spec, PretrainSpec)
-    is_body = bool(answer.is_own and answer.own and answer.own.is_body)
-    made = scaling_shapes.propose(spec, answer.target, answer.flops, is_body=is_body)
+    own = answer.own if answer.is_own else None
+    made = scaling_shapes.propose(
+        spec,
+        answer.target,
+        answer.flops,
+        like=own.group.alike if own else None,
+        is_body=bool(own and own.is_body),
+    )
     if made is None:
         return None
     scale, overrides = for_machine(spec, made.overrides)

@@ -34,8 +34,14 @@ class Alike:
     key: str
     data: str
     tokenizer: str
+    # Of which model, where it is a pretrained one.
+    tokenizer_from: str | None
     vocabulary: int
     architecture: str
+
+    @property
+    def tokenizer_name(self) -> str:
+        return self.tokenizer_from or self.tokenizer
 
 
 @dataclass(frozen=True)
@@ -117,17 +123,17 @@ def last_values(runs: Sequence[Run]) -> dict[tuple[int, str], float | None]:
 
 
 def alike(run: Run, spec: PretrainSpec) -> Alike:
-    tokenizer = spec.data.tokenizer_from or spec.data.tokenizer
+    tokenizer = (spec.data.tokenizer, spec.data.tokenizer_from)
     facts = [
         run.dataset_version_id,
         run.mix_version_id,
-        tokenizer,
+        *tokenizer,
         spec.data.validation_share,
         spec.model.vocab_size,
         spec.model.architecture,
     ]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-    return Alike(key, str(run.data), tokenizer, spec.model.vocab_size, spec.model.architecture)
+    return Alike(key, str(run.data), *tokenizer, spec.model.vocab_size, spec.model.architecture)
 
 
 def digest(points: Sequence[Point]) -> str:

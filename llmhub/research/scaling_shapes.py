@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from llmhub.recipes.estimate import (
     count_parameters,
@@ -66,6 +66,19 @@ RATES = (
 HIGHEST_RATE = 2e-3
 
 
+class Tokenized(Protocol):
+    """How runs turn text into tokens."""
+
+    @property
+    def tokenizer(self) -> str: ...
+
+    @property
+    def tokenizer_from(self) -> str | None: ...
+
+    @property
+    def vocabulary(self) -> int: ...
+
+
 @dataclass(frozen=True)
 class Proposal:
     spec: PretrainSpec
@@ -81,16 +94,22 @@ class Proposal:
 
 
 def propose(
-    recipe: PretrainSpec, parameters: float, flops: float, *, is_body: bool = False
+    recipe: PretrainSpec,
+    parameters: float,
+    flops: float,
+    *,
+    like: Tokenized | None = None,
+    is_body: bool = False,
 ) -> Proposal | None:
     """None where no shape comes near. All of the budget is spent: on more tokens, where the
-    nearest shape is smaller."""
-    model = model_for(recipe, parameters, is_body=is_body)
+    nearest shape is smaller. `like`: the tokenizer that a law of one's own was found with."""
+    base = with_tokenizer(recipe, like) if like else recipe
+    model = model_for(base, parameters, is_smaller=like is None, is_body=is_body)
     found = counted(model, is_body=is_body)
     if not parameters / FARTHEST <= found <= parameters * FARTHEST:
         return None
     training = training_for(recipe, model, flops / (FLOPS * found))
-    spec = change(recipe, model=model, training=training)
+    spec = change(base, model=model, training=training)
     if spec.samples.every and spec.samples.max_new_tokens >= model.context_length:
         longest = model.context_length - 1
         spec = change(spec, samples=change(spec.samples, max_new_tokens=longest))
@@ -110,9 +129,19 @@ def counted(model: Model, *, is_body: bool) -> int:
     return every - embedding_parameters(model) if is_body else every
 
 
-def model_for(recipe: PretrainSpec, parameters: float, *, is_body: bool) -> Model:
+def with_tokenizer(recipe: PretrainSpec, like: Tokenized) -> PretrainSpec:
+    kind = {"tokenizer": like.tokenizer, "tokenizer_from": like.tokenizer_from}
+    return change(
+        recipe,
+        model=change(recipe.model, vocab_size=like.vocabulary),
+        data=change(recipe.data, **kind),
+    )
+
+
+def model_for(recipe: PretrainSpec, parameters: float, *, is_smaller: bool, is_body: bool) -> Model:
+    """`is_smaller`: its vocabulary may be."""
     base = with_context(recipe.model, parameters)
-    for vocabulary in vocabularies(recipe):
+    for vocabulary in vocabularies(recipe) if is_smaller else [base.vocab_size]:
         candidates = shapes(change(base, vocab_size=vocabulary), parameters, is_body=is_body)
         model = nearest(candidates, recipe.model, parameters, is_body=is_body)
         if is_body or embedding_parameters(model) <= EMBEDDINGS * count_parameters(model):
@@ -253,12 +282,15 @@ def two_digits(value: float) -> float:
 def described(model: Model) -> Mapping[str, int]:
     """The shape, whatever the architecture calls it."""
     layers, width = shape(model)
-    is_gpt2 = isinstance(model, GPT2Model)
+    if isinstance(model, GPT2Model):
+        count, inner = model.n_head, model.n_inner
+    else:
+        count, inner = model.num_attention_heads, model.intermediate_size
     return {
         "layers": layers,
         "width": width,
-        "heads": model.n_head if is_gpt2 else model.num_attention_heads,
-        "inner": model.n_inner if is_gpt2 else model.intermediate_size,
+        "heads": count,
+        "inner": inner,
         "vocabulary": model.vocab_size,
         "context": model.context_length,
     }

@@ -16,7 +16,7 @@ from llmhub.datasets.problems import explain
 from llmhub.jobs.live import job_topic
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.research import scaling, scaling_devices, scaling_fits, scaling_page
-from llmhub.research.scaling_form import ScalingForm
+from llmhub.research.scaling_form import OWN, ScalingForm
 from llmhub.research.scaling_page import Answer, Own
 
 
@@ -33,7 +33,7 @@ def scaling_laws(request: ProjectRequest) -> HttpResponse:
         "form": form,
         "groups": groups,
         "own": own,
-        "own_law": scaling_page.OWN in known,
+        "own_law": OWN in known,
         "said": said,
         "may_launch": request.membership.may(Role.MEMBER),
         "tokens_per_parameter": scaling.TOKENS_PER_PARAMETER,

@@ -55,7 +55,8 @@ function card({ title, help, term, page }) {
   const head = element("header", "chart-head", heading({ title, term, page }), odd, clipped);
   if (help) head.children[0].after(hint(help));
   const plot = element("div", "plot");
-  plot.setAttribute("role", "img");
+  // It has buttons in it, which an image could not have.
+  plot.setAttribute("role", "figure");
   const frame = element("div", "plot-frame", plot);
   // The keyboard moves the crosshair here.
   frame.tabIndex = 0;

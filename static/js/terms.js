@@ -2,6 +2,7 @@
 // every page and in parts that come in later. Without this they lead to the term's own page.
 import { gettext } from "./lib/i18n.js";
 import { place } from "./lib/placing.js";
+import { queryOf } from "./lib/term-query.js";
 
 const WORD = "a[data-term]";
 const ANCHORED = CSS.supports("position-area", "block-end span-inline-end");
@@ -127,7 +128,16 @@ class TermPopover {
     this.panel.removeAttribute("aria-label");
     this.panel.setAttribute("aria-labelledby", "term-title");
     this.told.textContent = this.body.querySelector("[data-short]").textContent;
+    this.#aim();
     this.#focus();
+  }
+
+  // What can be tried begins with the values of the page: data-term-query names its recipe or run.
+  #aim() {
+    const link = this.body.querySelector("[data-try]");
+    const values = new Map(new FormData(this.#word.closest("form") ?? undefined));
+    const around = this.#word.closest("[data-term-query]")?.dataset.termQuery ?? "";
+    if (link) link.search = queryOf(around, values);
   }
 
   #fail(slug) {

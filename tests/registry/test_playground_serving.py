@@ -16,6 +16,7 @@ from websockets.typing import Origin
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
 from llmhub.registry.models import Answer, Conversation, ModelVersion, Serving
+from tests.accounts.conftest import signed_in
 from tests.factories import join, make_model_version, make_project, make_run, make_user
 from tests.registry.playground_hub import Machine, open_page
 from tests.registry.playground_models import GREEDY, make_model
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 CONTEXT = 4096
 LONG = {"max_new_tokens": 4000}
+NEXT_TOKEN = "/reference/demos/next-token/"
 
 
 @pytest.fixture
@@ -287,6 +289,23 @@ def test_a_script_asks_and_waits(hub, project, version, machine):
     first = client.get(f"/api/v1/answers/{answer.json()['id']}").json()
     assert (first["state"], first["text"]) == ("done", second.json()["text"])
     assert first["tokens"][0]["probability"] > 0
+    the_page_of_sampling_asks_it_too(project, version)
+
+
+def the_page_of_sampling_asks_it_too(project, version):
+    """What is in memory, for whoever may ask."""
+    browser = signed_in(join(make_user("ada@example.com"), project, Role.MEMBER).user)
+    assert browser.get(NEXT_TOKEN).json()["versions"] == [{"id": version.pk, "name": str(version)}]
+    found = browser.post(NEXT_TOKEN, {"version": version.pk, "text": "Once upon"}).json()
+    assert (found["text"], found["tokens"][0][1]) == ("Once upon", 0)
+    long = browser.post(NEXT_TOKEN, {"version": version.pk, "text": "a" * 2_001})
+    assert (long.status_code, "2000" in long.json()["error"]) == (422, True)
+    reader = signed_in(join(make_user("vera@example.com"), project, Role.VIEWER).user)
+    assert reader.get(NEXT_TOKEN).json() == {"versions": []}
+    asked = {"version": version.pk, "text": "a"}
+    assert reader.post(NEXT_TOKEN, asked).status_code == 403
+    eve = join(make_user("eve@example.com"), make_project("zephyr"), Role.ADMIN).user
+    assert signed_in(eve).post(NEXT_TOKEN, asked).status_code == 422
 
 
 @pytest.mark.parametrize("path", ["/ws/nowhere/", "/ws/playground/process/abc/"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -177,6 +178,21 @@ def test_turns_go_round():
     for thread in threads:
         thread.join()
     assert "".join(order) in {"ababab", "bababa"}
+
+
+def test_the_whole_distribution_can_be_asked_for(loaded):
+    prompt = tokens_of(loaded, {"prompt": "Once upon"})
+    (token,) = write(loaded, prompt, GREEDY | {"max_new_tokens": 1, "spread": True})["tokens"]
+    with torch.no_grad():
+        logits = loaded.model(torch.tensor([prompt])).logits[0, -1].double()
+    found = token["spread"]
+    entries = [*((logit, 1) for _text, logit in found["tokens"]), *found["rest"]]
+    assert sum(count for _logit, count in entries) == len(logits)
+    for temperature, near in ((1, 1e-3), (0.5, 5e-3), (2, 5e-3)):
+        total = sum(count * math.exp(logit / temperature) for logit, count in entries)
+        likeliest = torch.softmax(logits / temperature, -1).max()
+        assert 1 / total == pytest.approx(float(likeliest), rel=near)
+    assert "spread" not in write(loaded, prompt, GREEDY)["tokens"][0]
 
 
 def test_tokens_that_wait_are_sent_together():

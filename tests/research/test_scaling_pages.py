@@ -218,12 +218,31 @@ def test_a_law_of_our_own_plans_a_budget_with_its_interval(as_bob, gpt2, fitted)
     truth = shown.known["besiroglu"].best(1e16)
     assert shown.refusal == ""
     assert shown.parameters.low < truth.parameters < shown.parameters.high
-    assert answer.context["offer"]
+    offer = answer.context["offer"]
+    # With the tokenizer of the runs, and the size as the law counts it.
+    assert offer.proposal.spec.data.tokenizer == "bytes"
+    assert offer.proposal.spec.model.vocab_size == 256
+    assert offer.proposal.parameters == pytest.approx(shown.best.parameters, rel=0.1)
 
 
 def test_a_law_of_our_own_refuses_what_it_cannot_know(as_bob, gpt2, fitted):
     answer = asked(as_bob, flops="1e29", law="own")
     assert "times that of the largest run" in text_of(answer)
+
+
+def test_a_law_that_may_be_anything_names_no_size(as_bob, gpt2, fitted):
+    samples = [[1.8, 480, 2000, 0.2 + place / 100, 0.36] for place in range(40)]
+    Job.objects.filter(pk=fitted.pk).update(result={"law": samples[15], "samples": samples})
+    page = text_of(asked(as_bob, flops="1e18", law="own"))
+    assert "These runs do not tell. The best size may be anything from" in page
+    assert "Without a best size there is nothing to propose" in page
+
+
+def test_a_law_without_a_best_size_cannot_be_chosen(as_bob, gpt2, fitted):
+    law = [1.8, 480, 2000, 0.0, 0.36]
+    Job.objects.filter(pk=fitted.pk).update(result={"law": law, "samples": [law] * 40})
+    assert "By them parameters or tokens make no difference" in text_of(as_bob.get(PAGE))
+    assert "Choose one of these" in text_of(asked(as_bob, flops="1e18", law="own"))
 
 
 def test_another_run_makes_the_fit_old(as_bob, atlas, fitted):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,15 +51,9 @@ def _item(name: str, label: Any, path: str) -> dict[str, Any] | None:
         url = reverse(name)
     except NoReverseMatch:
         return None
-    lists = [url, *_tabs(name)]
+    lists = [url, *(reverse(tab) for tab in TABS.get(name, ()))]
     current = path == url or (url != "/" and path.startswith(tuple(lists)))
     return {"url": url, "label": label, "current": current}
-
-
-def _tabs(name: str) -> Iterator[str]:
-    for tab in TABS.get(name, ()):
-        with suppress(NoReverseMatch):
-            yield reverse(tab)
 
 
 def known(value: float | str | None) -> float | None:

@@ -10,7 +10,8 @@ const encoder = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class Bpe {
-  // [{left, right, count, id}] in the order in which they were learned.
+  // [{left, right, count, ties, id}] in the order in which they were learned; `ties`: how many pairs
+  // were as frequent, itself among them.
   merges = [];
   #start;
   #words;
@@ -43,9 +44,11 @@ export class Bpe {
 
   // Merges the first of the pairs; null where none is left.
   step() {
-    const [pair] = this.pairs();
+    const pairs = this.pairs();
+    const [pair] = pairs;
     if (!pair) return null;
-    const merge = { ...pair, id: BYTES + this.merges.length };
+    const ties = pairs.filter(({ count }) => count === pair.count).length;
+    const merge = { ...pair, ties, id: BYTES + this.merges.length };
     this.merges.push(merge);
     this.#bytes.push([...this.#bytes[pair.left], ...this.#bytes[pair.right]]);
     this.#words = this.#words.map((word) => merged(word, merge));

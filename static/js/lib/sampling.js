@@ -57,7 +57,7 @@ function nucleus(warmed, entries, counts, topP) {
 
 // In nats. An entry of several tokens shares its part evenly among those that are kept.
 export function entropy(parts, counts) {
-  return -sum(parts.map((part, at) => (part > 0 ? part * Math.log(part / counts[at]) : 0)));
+  return sum(parts.map((part, at) => (part > 0 ? part * Math.log(counts[at] / part) : 0)));
 }
 
 // The entry that a number from 0 to 1 falls into.

@@ -81,6 +81,13 @@ function chosenTrace(chosen, shade, theme) {
   return [marks(gettext("The size you asked about"), [chosen], marker, { text })];
 }
 
+// Whether some run has a size that the curves reach.
+export function isNear({ curves, runs }) {
+  const low = Math.min(...curves.map(({ x }) => x[0]));
+  const high = Math.max(...curves.map(({ x }) => x.at(-1)));
+  return runs.some(({ x }) => low <= x && x <= high);
+}
+
 // `content`: {flops, curves: [{name, x, y, low, high, best, is_chosen}], runs: [{run, name, x, y,
 // tokens}], chosen: {x, y} or null}.
 export function scaling({ flops, curves, runs, chosen }, theme, shade) {
@@ -98,7 +105,7 @@ export function scaling({ flops, curves, runs, chosen }, theme, shade) {
     showlegend: true,
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { color: theme.ink } },
     margin: { l: 48, r: 14, t: 16, b: 40 },
-    xaxis: axis(theme, { title: gettext("Parameters"), type: "log", dtick: 1 }),
+    xaxis: axis(theme, { title: gettext("Parameters"), type: "log", dtick: 1, exponentformat: "B" }),
     yaxis: axis(theme, { title: gettext("Loss (nats per token)"), nticks: 7 }),
   };
   return { traces, layout };

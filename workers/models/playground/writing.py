@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import StoppingCriteria
 
 from workers.models.playground.loaded import Loaded
+from workers.models.playground.spread import spread
 
 OTHERS = 5
 # Longest that one answer may take; the page says so.
@@ -150,6 +151,8 @@ class Writing:
                 for other, chance in zip(best.indices.tolist(), best.values.tolist(), strict=True)
             ],
         }
+        if self.decoding.get("spread"):
+            shown["spread"] = spread(logits, text_of)
         return shown | ({"ends": True} if token in self.ends else {})
 
     def _text(self, tokens: list[int]) -> str:
