@@ -79,9 +79,7 @@ class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]
     terms = TermsField(
         label=gettext_lazy("Terms"),
         required=False,
-        help_text=gettext_lazy(
-            "Of the glossary, separated by commas: whoever looks one up finds this."
-        ),
+        help_text=gettext_lazy("Of the glossary, separated by commas: shown as links beside it."),
     )
     revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

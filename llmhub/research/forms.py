@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -105,10 +106,13 @@ class HypothesisForm(ShowsRefusals, forms.Form):
         # What somebody else has saved meanwhile: (label, theirs).
         self.theirs: list[tuple[str, str]] = []
         self.choice("track").choices = tracks.choices(found.track if found else "")
-        people = User.objects.filter(memberships__project=project, is_active=True)
+        people = Q(memberships__project=project, is_active=True)
+        if found:
+            # Whoever has left the project owns it until somebody says otherwise.
+            people |= Q(pk=found.owner_id)
         owner = self.fields["owner"]
         assert isinstance(owner, forms.ModelChoiceField)
-        owner.queryset = people.order_by("name", "email")
+        owner.queryset = User.objects.filter(people).distinct().order_by("name", "email")
 
     def choice(self, name: str) -> forms.ChoiceField:
         found = self.fields[name]
@@ -168,13 +172,14 @@ class HypothesisForm(ShowsRefusals, forms.Form):
             for name, value in self.values().items()
             if value != getattr(latest, name)
         ]
-        self.data: Any = self.data.copy()  # type: ignore[attr-defined]
+        self.data: Any = self.data.copy()
         self.data["base"] = str(latest.revision)
 
     def shown(self, name: str, value: Any) -> str:
         field = self.fields[name]
         if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
-            return str(dict(field.choices).get(value, value) or "–")
+            choices: Any = field.choices
+            return str(dict(choices).get(value, value) or "–")
         return "–" if value in {None, ""} else str(localize(value))
 
 
@@ -213,7 +218,7 @@ class CloseForm(ShowsRefusals, forms.Form):
             services.close(found, user, State(said["state"]), said["conclusion"], said["base"] or 0)
         except Stale as stale:
             self.add_error(None, changed_meanwhile(stale.latest))
-            self.data: Any = self.data.copy()  # type: ignore[attr-defined]
+            self.data: Any = self.data.copy()
             self.data["base"] = str(stale.latest.revision)
             return False
         return True
@@ -250,7 +255,9 @@ class LinkForm(PartForm):
         super().__init__(*args, **kwargs)
         field = self.fields["hypothesis"]
         assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = Hypothesis.objects.filter(project=project).listed()
+        rows = Hypothesis.objects.filter(project=project)
+        # The page of one in the archive links runs too.
+        field.queryset = rows if self.is_bound else rows.listed()
 
 
 def runs_named(project: Project, texts: list[str]) -> list[Run]:

@@ -215,7 +215,8 @@ def line(event: Event) -> Line:
 
 
 def told(name: str, before: Any, after: Any) -> tuple[str, str, str]:
-    title = str(Hypothesis._meta.get_field(name).verbose_name)
+    field: Any = Hypothesis._meta.get_field(name)
+    title = str(field.verbose_name)
     # People are kept as numbers: a name may be gone from the hub.
     if name == "owner":
         return title, "", ""

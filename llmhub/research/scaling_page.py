@@ -173,18 +173,18 @@ class Answer:
     def is_extended(self) -> bool:
         return not self.is_own and scaling.is_extended(self.best)
 
-    @property
+    @cached_property
     def refusal(self) -> str:
         """Of the project's own law at this budget."""
         fitted = self.own.fitted if self.own else None
         return fitted.refusal(self.flops) if self.is_own and fitted else ""
 
-    @property
+    @cached_property
     def parameters(self) -> Interval | None:
         fitted = self.own.fitted if self.own else None
         return fitted.best_parameters(self.flops) if self.is_own and fitted else None
 
-    @property
+    @cached_property
     def losses(self) -> Interval | None:
         fitted = self.own.fitted if self.own else None
         return fitted.best_loss(self.flops) if self.is_own and fitted else None

@@ -10,7 +10,7 @@ from llmhub.research import evidence, services
 from llmhub.research.models import Act, Hypothesis, LinkedRun, Part, State
 from llmhub.runs import organise
 from llmhub.runs.models import Run
-from tests.factories import make_hypothesis, make_project, make_run
+from tests.factories import make_hypothesis, make_project, make_run, make_user
 from tests.research.seeded import ended
 
 pytestmark = pytest.mark.django_db
@@ -242,3 +242,13 @@ def test_the_part_of_the_comparison_comes_alone(as_alice, atlas):
     assert shown.index('id="run-fields"') < shown.index("<run-comparison")
     assert "legend-remove" not in shown
     assert "<html" not in shown
+
+
+def test_an_owner_who_has_left_stays_until_somebody_says_otherwise(as_alice, atlas):
+    gone = make_user("gone@example.com")
+    found = make_hypothesis(atlas, owner=gone)
+    edit = reverse("hypothesis-edit", args=[found.pk])
+    typed = {"statement": "Another sentence", "base": 1, "owner": gone.pk}
+    assert as_alice.post(edit, typed).status_code == 302
+    found.refresh_from_db()
+    assert (found.statement, found.owner) == ("Another sentence", gone)
