@@ -155,6 +155,7 @@ INSTALLED_APPS = [
     "llmhub.metrics",
     "llmhub.registry",
     "llmhub.checklists",
+    "llmhub.search",
     "llmhub.dashboard",
     "llmhub.api",
 ]

@@ -100,6 +100,9 @@ URLS: dict[str, Rule] = {
         MEMBER, of="step note", data={"text": "x"}
     ),
     "runs/<int:run_id>/step-notes/<int:note_id>/remove/": action(MEMBER, of="step note"),
+    # search
+    "search/": page(),
+    "search/palette/": page(),
     # accounts
     "welcome/<str:secret>/": public("GET", "HEAD", "POST", of="link"),
     "invite/<str:secret>/": public("GET", "HEAD", "POST", of="invite"),

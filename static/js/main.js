@@ -1,5 +1,6 @@
 // What every page does: theme switch, menus that close, times that stay true.
 import "./elements/copy-button.js";
+import "./elements/search-palette.js";
 import "./elements/theme-toggle.js";
 import { relativeTime } from "./lib/format.js";
 
