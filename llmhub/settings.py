@@ -377,6 +377,16 @@ API_PROBE_HOSTS = probe_hosts("API_PROBE_HOSTS")
 LAUNCH_GATE = "llmhub.checklists.gates"
 PROMOTION_GATE = "llmhub.checklists.gates.promotion"
 
+# Where the concepts of the reference live, in the order of its columns: functions of the apps above
+# it (llmhub/reference/places.py). Start-up fails without them.
+REFERENCE_PLACES = [
+    "llmhub.recipes.places.settings",
+    "llmhub.metrics.places.recipes",
+    "llmhub.metrics.places.metrics",
+    "llmhub.checklists.places.items",
+    "llmhub.metrics.places.runs",
+]
+
 # Evidence of checklists: what one file may have.
 EVIDENCE_MAX_BYTES = env_int("EVIDENCE_MAX_BYTES", 50 * 2**20)
 # What housekeeping does for the apps above the runs, by dotted path: every so many seconds.

@@ -21,6 +21,7 @@ websocket_urlpatterns = [*metrics_sockets, *playground_sockets]
 urlpatterns = [
     path("", include("llmhub.dashboard.urls")),
     path("", include("llmhub.accounts.urls")),
+    path("", include("llmhub.reference.urls")),
     path("", include("llmhub.jobs.urls")),
     path("", include("llmhub.recipes.urls")),
     path("", include("llmhub.datasets.urls")),

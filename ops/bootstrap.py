@@ -57,6 +57,7 @@ def _provide(requirements: Path) -> None:
         _make()
     stamp.unlink(missing_ok=True)
     _install(requirements)
+    _compile()
     stamp.write_text(wanted)
 
 
@@ -95,6 +96,7 @@ def _install(requirements: Path) -> None:
     print(f"Installing {requirements.name}; the first time takes some minutes ...", flush=True)
     log = VENV / "pip.log"
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command.append("--no-compile")
     files = ["--requirement", str(requirements), "--constraint", str(CONSTRAINTS)]
     with log.open("w") as output:
         done = subprocess.run([*command, *files], stdout=output, stderr=output, check=False)
@@ -105,6 +107,12 @@ def _install(requirements: Path) -> None:
             f"pip could not install {requirements.name}: {advice} and try again "
             f"(pip's own words are in {log})."
         )
+
+
+def _compile() -> None:
+    """On all processors, where pip uses one. A file that no Python can read is nobody's need."""
+    everything = [str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")]
+    subprocess.run(everything, check=False)
 
 
 def last_line(text: str) -> str:

@@ -126,6 +126,11 @@ URLS: dict[str, Rule] = {
     "account/password/set/": form(),
     "i18n/setlang/": public("POST", data={"language": "fr"}),
     "jsi18n/": public("GET", "HEAD"),
+    # reference
+    "reference/": page(),
+    "reference/glossary/": page(),
+    "reference/glossary/<slug:slug>/": page(of="term"),
+    "reference/glossary/<slug:slug>/short/": page(of="term"),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),

@@ -74,6 +74,19 @@ def django_db_setup(django_db_setup):
         yield
 
 
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker):
+    """A project with one of everything, made once for all tests of a file: that takes longer than
+    what most of them do with it, and is taken back after each."""
+    from django.core.management import call_command
+
+    from tests.test_access_matrix import make_world
+
+    with django_db_blocker.unblock():
+        yield make_world()
+        call_command("flush", interactive=False, verbosity=0)
+
+
 @pytest.fixture(scope="session")
 def hub_data() -> Path:
     """HUB_DATA of this test process."""

@@ -11,7 +11,7 @@ import pytest
 from django.test import Client
 
 from tests.access_table import URLS, Door
-from tests.test_access_matrix import Who, World, address, make_world
+from tests.test_access_matrix import Who, World, address
 
 pytestmark = pytest.mark.django_db
 
@@ -68,11 +68,6 @@ QUERIES = {
     "api/v1/runs/<int:run_id>/metrics": ("names",),
 }
 BODIES = ("a\x00b", "a\ud800b", "x" * 200 + "@" + "9" * 5_000)
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def caller(world: World, door: Door) -> Client:

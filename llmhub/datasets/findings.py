@@ -50,6 +50,8 @@ class Verdict:
     tone: str  # good, warn, bad; empty where there is nothing to judge
     figure: str
     text: str
+    # The slug of what explains it.
+    term: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,11 @@ def deduplicated(exact: Figures, near: Figures, lengths: Figures) -> Verdict:
     }
     is_clean = not repeated and not lengths["empty"]["rows"]
     return Verdict(
-        _("Cleaned and deduplicated"), "good" if is_clean else "warn", rows_of(repeated), text
+        _("Cleaned and deduplicated"),
+        "good" if is_clean else "warn",
+        rows_of(repeated),
+        text,
+        "deduplication",
     )
 
 
@@ -127,7 +133,7 @@ def validated(splits: Figures, leakage: Figures) -> Verdict:
             "rows": number(leaked)
         }
     tone = "warn" if leaked or not splits["enough"] else "good"
-    return Verdict(_("Validation split apart"), tone, rows_of(rows), text)
+    return Verdict(_("Validation split apart"), tone, rows_of(rows), text, "validation")
 
 
 def validation_text(splits: Figures) -> str:
@@ -167,7 +173,8 @@ def anonymous(personal: Figures) -> Verdict:
     text = "; ".join(found) or _(
         "No address, number or account was found. Names are not looked for."
     )
-    return Verdict(_("Personal data"), "warn" if found else "good", rows_of(personal["rows"]), text)
+    tone = "warn" if found else "good"
+    return Verdict(_("Personal data"), tone, rows_of(personal["rows"]), text, "personal-data")
 
 
 def licensed(dataset: Dataset) -> Verdict:

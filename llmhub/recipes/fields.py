@@ -58,6 +58,16 @@ def has_architecture(model: type[BaseModel], wanted: object) -> bool:
     return "architecture" in model.model_fields and literal_default(model, "architecture") == wanted
 
 
+@cache
+def known() -> Mapping[str, Field]:
+    """Every field of every spec. Those of one name mean the same, whatever else they allow."""
+    found: dict[str, Field] = {}
+    for spec_type in get_args(specs.Spec):
+        for model_type in parts_of(spec_type.model_fields["model"]):
+            found = _describe(spec_type, model_type) | found
+    return found
+
+
 def literal_default(model: type[BaseModel], name: str) -> object:
     return model.model_fields[name].default
 

@@ -140,8 +140,12 @@ class SpecField:
 
     @property
     def wrapper_id(self) -> str:
-        """For htmx, which looks elements up by a selector: no dots."""
-        return f"field-{self.bound.name.replace('.', '-')}"
+        return field_id(self.bound.name)
+
+
+def field_id(name: str) -> str:
+    """For htmx, which looks elements up by a selector: no dots."""
+    return f"field-{name.replace('.', '-')}"
 
 
 def editable(flat: Mapping[str, Any]) -> dict[str, Field]:

@@ -12,7 +12,7 @@ from llmhub.recipes.changes import Change, difference
 from llmhub.recipes.estimate import Estimate, estimate
 from llmhub.recipes.fields import KIND, Field, describe_values
 from llmhub.recipes.figures import figures
-from llmhub.recipes.forms import GROUPS
+from llmhub.recipes.forms import GROUPS, field_id
 from llmhub.recipes.models import Recipe, RecipeVersion
 
 
@@ -40,6 +40,10 @@ class Value:
     source: str
     # By language.
     note: dict[str, str]
+
+    @property
+    def field_id(self) -> str:
+        return field_id(self.field.name)
 
 
 @dataclass(frozen=True)

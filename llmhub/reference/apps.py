@@ -5,4 +5,7 @@ class ReferenceConfig(AppConfig):
     name = "llmhub.reference"
 
     def ready(self) -> None:
-        from llmhub.reference import checks  # noqa: F401
+        from llmhub.reference import checks, places  # noqa: F401
+
+        # A page must not lack what nobody could be asked for.
+        places.providers()

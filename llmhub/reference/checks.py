@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
@@ -14,6 +15,10 @@ from llmhub.reference.gaps import gaps
 @register("reference")
 def reference_is_whole(**_options: Any) -> list[CheckMessage]:
     try:
-        return [Gap(gap, id="reference.W001") for gap in gaps(library())]
+        return warnings(gaps(library()), "reference.W001")
     except BadContent as error:
         return [Error(str(error), id="reference.E001")]
+
+
+def warnings(gaps: Iterable[str], number: str) -> list[CheckMessage]:
+    return [Gap(gap, id=number) for gap in gaps]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -67,3 +67,17 @@ def unreadable_formula(entry: Entry[Any]) -> Iterator[str]:
             mathml(formula)
     except Exception as error:  # noqa: BLE001 - the library raises many kinds
         yield f"its formula cannot be typeset: {error!r}"
+
+
+def unexplained(known: Iterable[str], term_of: Callable[[str], object]) -> Iterator[str]:
+    """What an app has and no term explains."""
+    yield from (f"no term of the glossary explains “{name}”" for name in known if not term_of(name))
+
+
+def misnamed(fact: str, known: Container[str], entries: Library) -> Iterator[str]:
+    """What terms and concepts say of an app that has no such thing; `fact` is what they call it."""
+    for kind in (Kind.TERM, Kind.CONCEPT):
+        for entry in entries[kind].values():
+            for name in getattr(entry.facts, fact):
+                if name not in known:
+                    yield f"{kind.value}/{entry.slug}: there is no “{name}”"

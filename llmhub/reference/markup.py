@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -34,20 +34,28 @@ def html_of(body: str) -> SafeString:
             link.attrs["href"] = address(*found.groups())
             if found[1] == "term":
                 link.attrs |= {"class": "term", "data-term": found[2]}
-    written = _reader.renderer.render(tokens, _reader.options, {})
+    written: str = _reader.renderer.render(tokens, _reader.options, {})
     return mark_safe(written)  # noqa: S308
 
 
 def address(kind: str, slug: str) -> str:
-    if kind == "resource":
-        return f"{reverse('resources')}#{slug}"
-    return reverse(kind, args=[slug])
+    try:
+        return (
+            f"{reverse('resources')}#{slug}" if kind == "resource" else reverse(kind, args=[slug])
+        )
+    except NoReverseMatch:
+        return ""
 
 
 def plain(body: str) -> str:
     """The words alone, for searching."""
     inline = [token for token in _reader.parse(body) if token.type == "inline"]
-    return "\n".join("".join(child.content for child in token.children or ()) for token in inline)
+    return "\n".join("".join(map(words, token.children or ())) for token in inline)
+
+
+def words(child: Token) -> str:
+    """Where a line of the file ends, so does a word."""
+    return " " if child.type in {"softbreak", "hardbreak"} else child.content
 
 
 def references(body: str) -> Iterator[tuple[str, str]]:

@@ -24,18 +24,22 @@ LEVEL = 0.05
 @dataclass(frozen=True)
 class Measure:
     title: Promise
+    # The slug of what explains it.
+    term: str = ""
     is_share: bool = False
     lower_is_better: bool = False
     digits: int = 3
 
 
 MEASURES: dict[str, Measure] = {
-    "loss": Measure(gettext_lazy("Loss in nats per token"), lower_is_better=True),
-    "perplexity": Measure(gettext_lazy("Perplexity"), lower_is_better=True, digits=2),
-    "nats_per_character": Measure(gettext_lazy("Nats per character"), lower_is_better=True),
+    "loss": Measure(gettext_lazy("Loss in nats per token"), "loss", lower_is_better=True),
+    "perplexity": Measure(gettext_lazy("Perplexity"), "perplexity", lower_is_better=True, digits=2),
+    "nats_per_character": Measure(
+        gettext_lazy("Nats per character"), "nats-per-character", lower_is_better=True
+    ),
     "accuracy": Measure(gettext_lazy("Accuracy"), is_share=True),
     "accuracy_by_length": Measure(gettext_lazy("Accuracy, by length"), is_share=True),
-    "bleu": Measure(gettext_lazy("BLEU"), digits=1),
+    "bleu": Measure(gettext_lazy("BLEU"), "bleu", digits=1),
     "preferred": Measure(gettext_lazy("Comparisons won"), is_share=True),
     "rating": Measure(gettext_lazy("Mean rating, 1 to 5"), digits=2),
     "refused": Measure(gettext_lazy("Refused, by the words of the answer"), is_share=True),

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
@@ -18,6 +19,7 @@ from llmhub.jobs.live import project_topic
 from llmhub.lib import markdown, metric_names
 from llmhub.lib.metric_names import Metric
 from llmhub.recipes import fields, forms, specs
+from llmhub.reference import glossary
 from llmhub.runs import causes, files, inputs, predictions_page, resolved, values_tree
 from llmhub.runs.claim import is_too_wide
 from llmhub.runs.gate import gate
@@ -176,7 +178,7 @@ def metric_names_of(run: Run) -> list[str]:
 
 
 def metric_titles() -> dict[str, dict[str, str]]:
-    """What charts are called; those of several metrics share the unit of their metrics."""
+    """What charts are called; those of several metrics share the unit and the term of one."""
     known = {name: titled(title_of(metric), metric) for name, metric in metric_names.KNOWN.items()}
     return known | {key: titled(_(title), of) for key, (title, of) in SHARED.items()}
 
@@ -192,7 +194,14 @@ def titled(title: str, metric: Metric) -> dict[str, str]:
         "title": title,
         "unit": _(metric.unit) if metric.unit else "",
         "help": _(metric.help) if metric.help else "",
+        **term_of(metric.name),
     }
+
+
+def term_of(metric: str) -> dict[str, str]:
+    """The slug of the term that explains it, and where that leads."""
+    found = glossary.of_metric(metric)
+    return {"term": found.slug, "page": reverse("term", args=[found.slug])} if found else {}
 
 
 def planned(run: Run) -> dict[str, Any]:

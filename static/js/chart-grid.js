@@ -38,11 +38,21 @@ function exportMenu(title) {
   return element("details", "menu chart-menu", mark, element("div", "menu-list", ...items));
 }
 
-function card({ title, help }) {
+// The title, which opens its term where the glossary has one.
+function heading({ title, term, page }) {
+  if (!term) return element("h3", "", title);
+  const link = element("a", "term", title);
+  link.href = page;
+  link.dataset.term = term;
+  link.setAttribute("aria-haspopup", "dialog");
+  return element("h3", "", link);
+}
+
+function card({ title, help, term, page }) {
   const odd = element("span", "badge bad");
   const clipped = element("span", "badge warn");
   odd.hidden = clipped.hidden = true;
-  const head = element("header", "chart-head", element("h3", "", title), odd, clipped);
+  const head = element("header", "chart-head", heading({ title, term, page }), odd, clipped);
   if (help) head.children[0].after(hint(help));
   const plot = element("div", "plot");
   plot.setAttribute("role", "img");

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 
 from tests.e2e import browser as browsers
 from tests.e2e.hub import RunningHub
@@ -109,13 +110,20 @@ def made(hub: RunningHub) -> dict[str, str]:
     return dict(zip(("run", "pipeline", "model", "checklist"), said.split()[-4:], strict=True))
 
 
+@pytest.fixture(scope="module")
+def telephone(chromium: Browser, signed_in: StorageState) -> Iterator[BrowserContext]:
+    """One for all pages: it keeps the scripts and styles that they share."""
+    context = chromium.new_context(**browsers.NARROW, storage_state=signed_in)
+    yield context
+    context.close()
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_fits_a_telephone_and_names_its_controls(
-    hub: RunningHub, chromium: Browser, signed_in: StorageState, made: dict[str, str], path: str
+    hub: RunningHub, telephone: BrowserContext, made: dict[str, str], path: str
 ) -> None:
-    context = chromium.new_context(**browsers.NARROW, storage_state=signed_in)
-    complaints = browsers.Complaints(context)
-    page = context.new_page()
+    complaints = browsers.Complaints(telephone)
+    page = telephone.new_page()
     page.goto(hub.url + path.format(**made))
     page.wait_for_load_state("networkidle")
     assert browsers.overflow(page) <= 0
@@ -123,7 +131,7 @@ def test_every_page_fits_a_telephone_and_names_its_controls(
     tree = page.locator("body").aria_snapshot()
     nameless = [line for line in tree.splitlines() if line.strip() in NAMELESS]
     assert nameless == []
-    context.close()
+    page.close()
     assert complaints == []
 
 

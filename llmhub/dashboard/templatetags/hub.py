@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -34,6 +36,7 @@ TABS = {
     "runs": ("pipelines",),
     "datasets": ("mixes",),
     "models": ("evaluations", "playground"),
+    "reference": ("research",),
     "workers": ("predictions",),
 }
 
@@ -50,9 +53,15 @@ def _item(name: str, label: Any, path: str) -> dict[str, Any] | None:
         url = reverse(name)
     except NoReverseMatch:
         return None
-    lists = [url, *(reverse(tab) for tab in TABS.get(name, ()))]
+    lists = [url, *_tabs(name)]
     current = path == url or (url != "/" and path.startswith(tuple(lists)))
     return {"url": url, "label": label, "current": current}
+
+
+def _tabs(name: str) -> Iterator[str]:
+    for tab in TABS.get(name, ()):
+        with suppress(NoReverseMatch):
+            yield reverse(tab)
 
 
 def known(value: float | str | None) -> float | None:

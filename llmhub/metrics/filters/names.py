@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, cached_property
-from typing import Any, get_args
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -14,7 +14,7 @@ from llmhub.lib import metric_names
 from llmhub.metrics.filters.errors import FilterError, nearest
 from llmhub.metrics.filters.tree import Figure, Name
 from llmhub.metrics.models import Series
-from llmhub.recipes import fields, specs
+from llmhub.recipes import fields
 from llmhub.runs.models import Run
 
 # What a run has values in, of any names: the first part of a name says which.
@@ -49,17 +49,7 @@ def is_value(name: Name) -> bool:
 @cache
 def spec_names() -> dict[str, Path]:
     """The values of every recipe's config, by dotted name."""
-    dotted = (f"config.{name}" for spec in get_args(specs.Spec) for name in _of(spec))
-    return {name: tuple(name.split(".")) for name in dotted}
-
-
-def _of(spec: Any) -> Iterator[str]:
-    for group, info in spec.model_fields.items():
-        parts = fields.parts_of(info)
-        for part in parts:
-            yield from (field.name for field in fields.fields_of(part, group))
-        if not parts:
-            yield group
+    return {f"config.{name}": ("config", *name.split(".")) for name in fields.known()}
 
 
 def flat_paths(values: Any, path: Path = ()) -> Iterator[Path]:

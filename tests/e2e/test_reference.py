@@ -1,0 +1,64 @@
+"""The pages of the book: axe finds nothing in either theme, and they fit a telephone."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.browser import NARROW
+from tests.e2e.hub import RunningHub
+
+PATHS = [
+    "/reference/",
+    "/reference/glossary/",
+    "/reference/glossary/perplexity/",
+]
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+PUT_ON = "theme => { document.documentElement.dataset.theme = theme; }"
+
+
+def findings(page: Page) -> str:
+    """By the rules that axe has on by default. It comes in as a browser's tools do, and not as a
+    script of the page: the CSP stands as it is."""
+    found = Axe().run(page)
+    return found.generate_report() if found.violations_count else ""
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_axe_finds_nothing_in_either_theme(hub: RunningHub, page: Page, path: str):
+    page.goto(f"{hub.url}{path}")
+    for theme in ("light", "dark"):
+        page.evaluate(PUT_ON, theme)
+        assert findings(page) == "", theme
+    page.set_viewport_size(NARROW["viewport"])
+    assert findings(page) == ""
+    assert page.evaluate(OVERFLOW) == 0
+
+
+def test_the_index_opens_its_places_by_keyboard(hub: RunningHub, page: Page):
+    page.goto(f"{hub.url}/reference/")
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="Alignment", exact=True))
+    row.get_by_role("button", name="Recipes").focus()
+    page.keyboard.press("Enter")
+    places = page.get_by_role("dialog", name="Alignment · Recipes")
+    expect(places.get_by_role("link")).to_have_count(3)
+    assert findings(page) == ""
+    page.keyboard.press("Escape")
+    expect(places).to_be_hidden()
+
+
+def test_the_glossary_filters_itself_by_names_of_both_languages(hub: RunningHub, page: Page):
+    page.goto(f"{hub.url}/reference/glossary/")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("searchbox").fill("perplexité")
+    terms = page.locator("[data-names]:visible")
+    expect(terms).to_have_count(1)
+    expect(page.get_by_role("status")).to_have_text("1 term")
+    page.get_by_role("searchbox").fill("no such word")
+    expect(page.get_by_role("heading", name="No term has this name")).to_be_visible()
+    page.get_by_role("button", name="Show all terms").click()
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    expect(page.locator("[data-names]:hidden")).to_have_count(0)
+    assert asked == []
