@@ -155,6 +155,7 @@ INSTALLED_APPS = [
     "llmhub.metrics",
     "llmhub.registry",
     "llmhub.checklists",
+    "llmhub.research",
     "llmhub.search",
     "llmhub.dashboard",
     "llmhub.api",
@@ -362,6 +363,7 @@ JOB_KINDS = {
     "checklist.resume": "llmhub.checklists.jobs.Resume",
     "checklist.membership": "llmhub.checklists.jobs.Membership",
     "checklist.api": "llmhub.checklists.jobs.Api",
+    "research.scaling": "llmhub.research.scaling_fits.FitJob",
 }
 JOB_MEMORY_BYTES = env_int("JOB_MEMORY_BYTES", 4 * 2**30)
 
@@ -376,6 +378,8 @@ API_PROBE_HOSTS = probe_hosts("API_PROBE_HOSTS")
 # stage (a function). Start-up fails without them.
 LAUNCH_GATE = "llmhub.checklists.gates"
 PROMOTION_GATE = "llmhub.checklists.gates.promotion"
+# What a run can be launched for. Start-up fails without them too.
+LAUNCH_PURPOSES = ["llmhub.research.launching.purpose"]
 
 # Where the concepts of the reference live, in the order of its columns: functions of the apps above
 # it (llmhub/reference/places.py). Start-up fails without them.

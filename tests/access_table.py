@@ -269,6 +269,29 @@ URLS: dict[str, Rule] = {
     "checklists/rule/": form(ADMIN, data={"parameters": "5"}),
     "checklists/rule/confirm/": action(ADMIN),
     "checklists/rule/withdraw/": action(ADMIN),
+    # research
+    "research/": page(),
+    "research/tracks/<slug:slug>/": page("track"),
+    "research/hypotheses/new/": form(MEMBER, see=MEMBER, data={"statement": "x"}),
+    "research/hypotheses/link/": form(MEMBER, see=MEMBER),
+    "research/hypotheses/of-run/<int:run_id>/": page("run"),
+    "research/hypotheses/<int:hypothesis_id>/": page("hypothesis"),
+    "research/hypotheses/<int:hypothesis_id>/edit/": form(
+        MEMBER, of="hypothesis", see=MEMBER, data={"statement": "x", "base": 1}
+    ),
+    "research/hypotheses/<int:hypothesis_id>/close/": action(
+        MEMBER, of="hypothesis", data={"state": "refuted", "conclusion": "x", "base": 1}
+    ),
+    "research/hypotheses/<int:hypothesis_id>/reopen/": action(MEMBER, of="hypothesis"),
+    "research/hypotheses/<int:hypothesis_id>/archive/": action(MEMBER, of="hypothesis"),
+    "research/hypotheses/<int:hypothesis_id>/runs/<int:run_id>/": action(
+        MEMBER, of="linked run", data={"part": "baseline"}
+    ),
+    "research/hypotheses/<int:hypothesis_id>/runs/<int:run_id>/remove/": action(
+        MEMBER, of="linked run"
+    ),
+    "research/scaling-laws/": page(),
+    "research/scaling-laws/fit/": action(MEMBER),
     # the playground
     "playground/": page(),
     "playground/<int:conversation_id>/": page("conversation"),

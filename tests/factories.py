@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,7 @@ from llmhub.registry.models import (
     ModelVersion,
     VersionState,
 )
+from llmhub.research.models import Hypothesis, LinkedRun, Part
 from llmhub.runs.models import Attempt, Run
 from llmhub.runs.states import State
 
@@ -441,3 +443,18 @@ QUALITY: dict[str, Any] = {
     "same_answers": 7,
     "answer_tokens": 32,
 }
+
+
+def make_hypothesis(
+    project: Project,
+    statement: str = "A warm-up lowers the final validation loss",
+    *,
+    baselines: Iterable[Run] = (),
+    variants: Iterable[Run] = (),
+    **fields: Any,
+) -> Hypothesis:
+    found = Hypothesis.objects.create(project=project, statement=statement, **fields)
+    for part, runs in ((Part.BASELINE, baselines), (Part.VARIANT, variants)):
+        for run in runs:
+            LinkedRun.objects.create(hypothesis=found, run=run, part=part)
+    return found

@@ -44,6 +44,7 @@ from tests.factories import (
     make_evaluation_task,
     make_export,
     make_external_run,
+    make_hypothesis,
     make_item,
     make_model_version,
     make_project,
@@ -60,7 +61,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MARK = "Zanzibar"
 OUR_APPS = {
     "accounts", "dashboard", "jobs", "recipes", "datasets", "runs", "metrics", "registry",
-    "checklists",
+    "checklists", "research",
 }  # fmt: skip
 
 
@@ -212,6 +213,7 @@ def make_objects(world: World, membership_id: int) -> None:
     checkpoint = Checkpoint.objects.create(
         run=run, attempt=attempt, step=1, path="/c/1", bytes=1, manifest_sha256="ab" * 32
     )
+    hypothesis = make_hypothesis(world.atlas, f"{MARK} hypothesis", baselines=[run])
     note = RunNote.objects.create(run=run, step=1, text=f"{MARK} note", by=world.alice)
     pipeline = Pipeline.objects.create(project=world.atlas, name=f"{MARK} pipeline", scale="smoke")
     make_run(world.atlas, name=f"{MARK} stage", pipeline=pipeline, stage=0)
@@ -310,6 +312,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "conversation": {"conversation_id": talk.pk},
         "turn": {"turn_id": turn.pk},
         "answer": {"answer_id": scripted.pk},
+        "hypothesis": {"hypothesis_id": hypothesis.pk},
+        "linked run": {"hypothesis_id": hypothesis.pk, "run_id": run.pk},
         "serving": {"serving_id": serving.pk},
         "attempt": {"attempt_id": attempt.pk},
         "external attempt": {"attempt_id": external_attempt.pk},

@@ -33,6 +33,8 @@ ACTS: dict[str, Any] = {
     "comment.added": _("Comment added"),
     "template.changed": _("Template of checklists changed"),
     "rule.changed": _("Launch rule changed"),
+    "hypothesis.closed": _("Hypothesis closed"),
+    "hypothesis.reopened": _("Hypothesis opened again"),
     "run.edited": _("Run edited"),
     "run.launched": _("Run launched"),
     "version.promoted": _("Version promoted"),
@@ -40,6 +42,7 @@ ACTS: dict[str, Any] = {
 # By kind of object: how it is called, and the page of it, which has its number in the address.
 KINDS: dict[str, tuple[Any, str]] = {
     "checklist": (_("Checklist"), "checklist"),
+    "hypothesis": (_("Hypothesis"), "hypothesis"),
     "run": (_("Run"), "run"),
     "version": (_("Model version"), ""),
     "template": (_("Template"), ""),

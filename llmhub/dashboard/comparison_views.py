@@ -41,6 +41,10 @@ def compare(request: HubRequest) -> HttpResponse:
         # From the checkboxes of a form: the address that people share is the short one.
         return redirect(f"{reverse('compare')}?runs={','.join(map(str, ids))}")
     chosen = comparison.choose(request.user, ids)
+    if request.htmx.target == "comparison":
+        # A part of another page, which says itself whose it is.
+        part = context(request, chosen) | {"is_part": True}
+        return render(request, "dashboard/_comparison.html", part)
     projects = {run.project_id for run in chosen.runs}
     if len(projects) == 1:
         enter(request, projects.pop())

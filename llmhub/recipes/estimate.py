@@ -143,6 +143,22 @@ def _(model: LlamaModel) -> int:
     return embeddings + model.num_hidden_layers * (norms + attention + feed_forward) + width
 
 
+@singledispatch
+def embedding_parameters(model: GPT2Model | LlamaModel) -> int:
+    """Of these, the tables that look tokens and positions up, and the output layer."""
+    raise TypeError(f"No parameter count for {type(model).__name__}.")
+
+
+@embedding_parameters.register
+def _(model: GPT2Model) -> int:
+    return (model.vocab_size + model.n_positions) * model.n_embd
+
+
+@embedding_parameters.register
+def _(model: LlamaModel) -> int:
+    return 2 * model.vocab_size * model.hidden_size
+
+
 def key_value_width(model: LlamaModel) -> int:
     return model.hidden_size // model.num_attention_heads * model.num_key_value_heads
 

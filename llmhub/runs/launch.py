@@ -33,6 +33,7 @@ from llmhub.runs.claim import enqueue_claim
 from llmhub.runs.gate import gate
 from llmhub.runs.inputs import Inputs
 from llmhub.runs.models import Run, RunInput, Worker
+from llmhub.runs.purpose import Purpose
 from llmhub.runs.refusal import LaunchRefused
 from llmhub.runs.states import State
 
@@ -183,6 +184,7 @@ def launch(
     parent: Run | None = None,
     checkpoint: Checkpoint | None = None,
     place: Place | None = None,
+    purposes: Sequence[Purpose] = (),
     idempotency_key: str | None = None,
 ) -> Run:
     """Queues a run. The same key with the same wish gives the same run, however often it is asked.
@@ -219,7 +221,7 @@ def launch(
         return earlier
     upstream = place.upstream if place else ()
     taken = taken_by(project, planned.spec, data, upstream, checkpoint)
-    return queue_once(wish, taken, planned)
+    return queue_once(wish, taken, planned, purposes)
 
 
 def taken_by(
@@ -245,13 +247,15 @@ def total_steps(planned: Plan) -> int:
     return getattr(planned.spec.training, "max_steps", None) or 0
 
 
-def queue_once(wish: Run, taken: Inputs, planned: Plan) -> Run:
+def queue_once(wish: Run, taken: Inputs, planned: Plan, purposes: Sequence[Purpose] = ()) -> Run:
     """Queued, or waiting for its sign-off where the gate asks for one."""
     try:
         with transaction.atomic():
             wish.save()
             taken.save(wish)
             predictions.predict(wish, planned.spec, planned.estimate, planned.device)
+            for purpose in purposes:
+                purpose.launched(wish)
             if gate().asks(wish, wish.created_by):
                 transitions.announce(wish)
             else:

@@ -30,12 +30,27 @@ from llmhub.runs.launch_fields import (
     named_models,
     usable_versions,
 )
+from llmhub.runs.purpose import Purpose
 from llmhub.runs.refusal import LaunchRefused
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import Project, User
     from llmhub.recipes.models import RecipeVersion
     from llmhub.runs.models import Checkpoint, Run
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What an address asks the form to be filled with: a scale, values that differ from its preset
+    by dotted name, and a name for the run."""
+
+    scale: Scale
+    overrides: Mapping[str, Any]
+    name: str = ""
+
+    def query(self) -> dict[str, str]:
+        values = json.dumps(dict(self.overrides), separators=(",", ":"))
+        return {"scale": self.scale.value, "values": values, "name": self.name}
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,10 @@ class Start:
     asked: Mapping[str, str] = field(default_factory=dict)
     # A run that waits for its sign-off and is planned anew, in place of a new one.
     edited: Run | None = None
+    # What the new run is launched for.
+    purposes: tuple[Purpose, ...] = ()
+    # Values of a recipe that a page of the hub has worked out.
+    proposed: Proposed | None = None
 
     @property
     def like(self) -> Run | None:
@@ -68,7 +87,8 @@ class Start:
             if self.parent
             else {"recipe": self.version.recipe.slug, "version": self.version.number}
         )
-        return urlencode({"project": self.project.slug} | of)
+        carried = {name: value for one in self.purposes for name, value in one.query.items()}
+        return urlencode({"project": self.project.slug} | of | carried)
 
     def wish(self, device: Device | None) -> tuple[str, dict[str, Any]]:
         """The scale and the overrides of a form that nobody has touched."""
@@ -78,6 +98,8 @@ class Start:
             # As many steps again for a run that goes on from its end.
             further = continuing.as_many_again(self.checkpoint) if self.checkpoint else {}
             return self.parent.scale, self.parent.overrides | further
+        if self.proposed:
+            return self.proposed.scale, dict(self.proposed.overrides)
         scale = launch.default_scale(device)
         is_smoke = scale == Scale.SMOKE
         return scale, model_choices.likely(self.project, self.spec) if is_smoke else {}
@@ -96,6 +118,8 @@ class Start:
             initial["name"] = self.edited.name
         elif self.parent:
             initial["name"] = self.name() % {"name": self.parent.name}
+        elif self.proposed:
+            initial["name"] = self.proposed.name
         return initial
 
     def name(self) -> str:
@@ -306,6 +330,7 @@ class LaunchForm(SpecForm):
                 name=self.cleaned_data["name"],
                 parent=self.start.parent,
                 checkpoint=self.start.checkpoint,
+                purposes=self.start.purposes,
                 idempotency_key=self.cleaned_data["idempotency_key"],
             )
         except LaunchRefused as refused:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import cast
 
@@ -19,12 +20,13 @@ from llmhub.accounts.requests import HubRequest
 from llmhub.lib.texts import whole
 from llmhub.recipes.models import Recipe
 from llmhub.recipes.scales import usable_bytes
-from llmhub.runs import checkpoints, needs, probes, replanning
+from llmhub.runs import checkpoints, launch, needs, probes, proposals, purpose, replanning
 from llmhub.runs.claim import is_too_wide
 from llmhub.runs.launch_figures import plan_figures
-from llmhub.runs.launch_forms import LaunchForm, Start
+from llmhub.runs.launch_forms import LaunchForm, Proposed, Start
 from llmhub.runs.models import Checkpoint, Probe, Run
 from llmhub.runs.needs import TIGHT, Verdict
+from llmhub.runs.refusal import LaunchRefused
 
 View = Callable[[HubRequest, Start], HttpResponse]
 
@@ -48,7 +50,8 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
             return no_project(request)
         access.require(request.user, start.project, Role.MEMBER)
         enter(request, start.project.pk)
-        return view(request, start)
+        purposes = purpose.of(start.project, request.GET.dict())
+        return view(request, replace(start, purposes=purposes))
 
     return guarded
 
@@ -97,7 +100,26 @@ def from_recipe(request: HubRequest) -> Start | None:
     if version is None:
         raise Http404
     project = recipe.project or request.project
-    return Start(project, version) if project else None
+    if project is None:
+        return None
+    return Start(project, version, proposed=proposal(request, Start(project, version)))
+
+
+def proposal(request: HubRequest, start: Start) -> Proposed | None:
+    """What the address fills the form with; a recipe that does not take it stays as it is."""
+    if "values" not in request.GET or request.method == "POST":
+        return None
+    try:
+        proposed = proposals.read(request.GET)
+        device = launch.device_at_hand()
+        launch.plan(start.version, proposed.scale, proposed.overrides, device, start.project)
+    except (proposals.Unreadable, LaunchRefused):
+        messages.error(
+            request,
+            _("The values in the address do not fit this recipe: it is shown as it stands."),
+        )
+        return None
+    return proposed
 
 
 @require_form_methods

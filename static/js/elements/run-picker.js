@@ -31,7 +31,9 @@ class RunPicker extends HTMLElement {
     if (event.target.name === "runs") this.span(event);
     if (event.target.closest("[data-clear]")) this.clear();
     if (event.target.closest("[data-everything]")) this.chooseEverything();
-    if (event.target.closest("[data-submit]")) this.compare();
+    if (event.target.closest("[data-submit]")) this.goTo(this.bar.dataset.compare);
+    const goes = event.target.closest("[data-goes]");
+    if (goes) this.goTo(goes.dataset.goes);
   };
 
   // The click has changed the box already; those between it and the last one follow.
@@ -104,6 +106,7 @@ class RunPicker extends HTMLElement {
     const compare = this.bar.querySelector("[data-submit]");
     compare.textContent = format(gettext("Compare ({n})"), { n });
     compare.hidden = this.everything;
+    for (const goes of this.bar.querySelectorAll("[data-goes]")) goes.hidden = this.everything;
   }
 
   // The rows of other pages are not in the document.
@@ -123,8 +126,9 @@ class RunPicker extends HTMLElement {
     this.querySelector("live-runs").callForRows();
   };
 
-  compare() {
-    location.assign(`${this.bar.dataset.compare}?runs=${[...this.chosen].join(",")}`);
+  // To a page about the chosen runs.
+  goTo(address) {
+    location.assign(`${address}?runs=${[...this.chosen].join(",")}`);
   }
 }
 

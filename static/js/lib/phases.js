@@ -13,6 +13,7 @@ const PHASES = {
   writing: () => gettext("Writing the new version"),
   learning: () => gettext("Learning the tokenizer"),
   tokenizing: () => gettext("Tokenizing"),
+  fitting: () => gettext("Fitting to the runs"),
   export_verifying: () => gettext("Verifying the model's files"),
   export_writing: () => gettext("Writing the new form"),
   export_original: () => gettext("Measuring the original"),

@@ -1,0 +1,261 @@
+"""What people write of a hypothesis, and of the runs that belong to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from llmhub.accounts.models import User
+from llmhub.lib import metric_names
+from llmhub.lib.remarks import MAX_NOTES
+from llmhub.lib.texts import whole
+from llmhub.registry.forms import ShowsRefusals
+from llmhub.research import services, tracks
+from llmhub.research.models import (
+    MAX_CONCLUSION,
+    MAX_LINK_NOTE,
+    MAX_STATEMENT,
+    Direction,
+    Hypothesis,
+    Part,
+    Reading,
+    State,
+)
+from llmhub.research.services import Stale, Unchanged
+from llmhub.runs.models import Run
+from llmhub.runs.said import Refused
+
+if TYPE_CHECKING:
+    from llmhub.accounts.models import Project
+
+# More runs at once than a table's page holds nobody means.
+MOST_AT_ONCE = 100
+
+
+class MarkdownField(forms.CharField):
+    """Browsers send each new line as two characters; a limit counts one."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value)
+
+
+class HypothesisForm(ShowsRefusals, forms.Form):
+    statement = forms.CharField(
+        label=gettext_lazy("Statement"),
+        max_length=MAX_STATEMENT,
+        widget=forms.TextInput({"autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "One sentence that an experiment can refute: “Warm-up over 5 % of the steps lowers the "
+            "final validation loss of the small model”."
+        ),
+    )
+    notes = MarkdownField(
+        label=gettext_lazy("Why, and notes"),
+        required=False,
+        max_length=MAX_NOTES,
+        widget=forms.Textarea({"rows": 6}),
+        help_text=gettext_lazy("Markdown."),
+    )
+    track = forms.ChoiceField(label=gettext_lazy("Track"), required=False)
+    owner = forms.ModelChoiceField(
+        queryset=User.objects.none(),
+        label=gettext_lazy("Owner"),
+        required=False,
+        empty_label=gettext_lazy("Nobody"),
+        help_text=gettext_lazy("Who sees to it that it is decided."),
+    )
+    metric = forms.CharField(
+        label=gettext_lazy("Deciding metric"),
+        required=False,
+        max_length=200,
+        widget=forms.TextInput({"list": "metric-names", "autocomplete": "off"}),
+        help_text=gettext_lazy("As runs log it: val/loss. Empty: the conclusion says how."),
+    )
+    direction = forms.ChoiceField(
+        label=gettext_lazy("The variant will be"),
+        required=False,
+        choices=[("", gettext_lazy("not said")), *Direction.choices],
+    )
+    threshold = forms.FloatField(
+        label=gettext_lazy("By at least"),
+        required=False,
+        min_value=0,
+        widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
+        help_text=gettext_lazy("In the metric's unit. Empty: by anything more than chance."),
+    )
+    reading = forms.ChoiceField(
+        label=gettext_lazy("What counts of a run"),
+        required=False,
+        choices=Reading.choices,
+        help_text=gettext_lazy(
+            "The best value of a noisy curve is a lucky one: where in doubt, take the last."
+        ),
+    )
+    base = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(
+        self, project: Project, found: Hypothesis | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.project, self.found = project, found
+        # What somebody else has saved meanwhile: (label, theirs).
+        self.theirs: list[tuple[str, str]] = []
+        self.choice("track").choices = tracks.choices(found.track if found else "")
+        people = User.objects.filter(memberships__project=project, is_active=True)
+        owner = self.fields["owner"]
+        assert isinstance(owner, forms.ModelChoiceField)
+        owner.queryset = people.order_by("name", "email")
+
+    def choice(self, name: str) -> forms.ChoiceField:
+        found = self.fields[name]
+        assert isinstance(found, forms.ChoiceField)
+        return found
+
+    def clean_metric(self) -> str:
+        name = str(self.cleaned_data["metric"])
+        if name and not metric_names.is_valid(name):
+            raise forms.ValidationError(
+                _("A metric is called by letters, digits and _ . / -, as val/loss.")
+            )
+        return name
+
+    def clean_reading(self) -> str:
+        return self.cleaned_data["reading"] or Reading.LAST
+
+    def clean(self) -> dict[str, Any]:
+        said = self.cleaned_data
+        if said.get("direction") and not said.get("metric") and "metric" not in self.errors:
+            self.add_error("metric", _("Lower or higher in which metric?"))
+        if said.get("threshold") is not None and not said.get("direction"):
+            self.add_error("direction", _("By at least so much lower, or higher?"))
+        return said
+
+    def values(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in services.WRITTEN}
+
+    def write(self, user: User, runs: list[Run]) -> Hypothesis | None:
+        """None with the reasons at the fields."""
+        if not self.is_valid():
+            return None
+        try:
+            return services.write(self.project, user, self.values(), runs)
+        except Refused as refusal:
+            self.refuse(refusal)
+            return None
+
+    def edit(self, user: User) -> bool:
+        """False with the reasons at the fields."""
+        if not self.is_valid() or self.found is None:
+            return False
+        try:
+            services.edit(self.found, user, self.values(), self.cleaned_data["base"] or 0)
+        except Unchanged:
+            return True
+        except Stale as stale:
+            self.explain(stale.latest)
+            return False
+        return True
+
+    def explain(self, latest: Hypothesis) -> None:
+        """Nothing typed is lost: it stands beside what holds now, to be saved again or not."""
+        self.add_error(None, changed_meanwhile(latest))
+        self.theirs = [
+            (str(self.fields[name].label), self.shown(name, getattr(latest, name)))
+            for name, value in self.values().items()
+            if value != getattr(latest, name)
+        ]
+        self.data: Any = self.data.copy()  # type: ignore[attr-defined]
+        self.data["base"] = str(latest.revision)
+
+    def shown(self, name: str, value: Any) -> str:
+        field = self.fields[name]
+        if isinstance(field, forms.ChoiceField) and not isinstance(field, forms.ModelChoiceField):
+            return str(dict(field.choices).get(value, value) or "–")
+        return "–" if value in {None, ""} else str(localize(value))
+
+
+def changed_meanwhile(latest: Hypothesis) -> str:
+    last = latest.events.select_related("by").first()
+    person = last.by if last and last.by else _("Someone")
+    return _(
+        "%(person)s has changed it meanwhile. What you wrote is still here; look at what holds "
+        "now, and save again to put yours in its place."
+    ) % {"person": person}
+
+
+class CloseForm(ShowsRefusals, forms.Form):
+    state = forms.ChoiceField(
+        label=gettext_lazy("It is"),
+        choices=[choice for choice in State.choices if choice[0] != State.OPEN],
+        widget=forms.RadioSelect,
+    )
+    conclusion = MarkdownField(
+        label=gettext_lazy("Conclusion"),
+        max_length=MAX_CONCLUSION,
+        widget=forms.Textarea({"rows": 4}),
+        help_text=gettext_lazy(
+            "What was seen, how sure it is, and where it holds. Markdown. The figures of this "
+            "moment are kept with it."
+        ),
+    )
+    base = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def save(self, found: Hypothesis, user: User) -> bool:
+        """False with the reasons at the fields."""
+        if not self.is_valid():
+            return False
+        said = self.cleaned_data
+        try:
+            services.close(found, user, State(said["state"]), said["conclusion"], said["base"] or 0)
+        except Stale as stale:
+            self.add_error(None, changed_meanwhile(stale.latest))
+            self.data: Any = self.data.copy()  # type: ignore[attr-defined]
+            self.data["base"] = str(stale.latest.revision)
+            return False
+        return True
+
+
+class PartForm(ShowsRefusals, forms.Form):
+    """What a run is in a hypothesis."""
+
+    part = forms.ChoiceField(
+        label=gettext_lazy("As"), choices=Part.choices, initial=Part.VARIANT, required=False
+    )
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=MAX_LINK_NOTE,
+        widget=forms.TextInput({"autocomplete": "off"}),
+    )
+
+    def clean_part(self) -> Part:
+        return Part(self.cleaned_data["part"] or Part.VARIANT)
+
+
+class LinkForm(PartForm):
+    """Runs that belong to a hypothesis of their project."""
+
+    hypothesis = forms.ModelChoiceField(
+        queryset=Hypothesis.objects.none(),
+        label=gettext_lazy("Hypothesis"),
+        empty_label=gettext_lazy("Choose one"),
+    )
+    field_order = ("hypothesis", "part", "note")
+
+    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["hypothesis"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = Hypothesis.objects.filter(project=project).listed()
+
+
+def runs_named(project: Project, texts: list[str]) -> list[Run]:
+    """`runs=1,2` and `runs=1&runs=2`: those of the project, in this order."""
+    words = [word.strip() for text in texts for word in text.split(",")]
+    ids = list(dict.fromkeys(filter(None, map(whole, words))))[:MOST_AT_ONCE]
+    found = Run.objects.filter(project=project, trashed_at=None).in_bulk(ids)
+    return [found[number] for number in ids if number in found]
