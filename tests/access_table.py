@@ -131,6 +131,15 @@ URLS: dict[str, Rule] = {
     "reference/glossary/": page(),
     "reference/glossary/<slug:slug>/": page(of="term"),
     "reference/glossary/<slug:slug>/short/": page(of="term"),
+    "reference/resources/": page(),
+    "reference/resources/new/": form(
+        MEMBER,
+        see=MEMBER,
+        data={"title": "x", "url": "https://example.com", "purpose": "tools"},
+    ),
+    "reference/resources/<int:resource_id>/edit/": form(MEMBER, of="resource", see=MEMBER),
+    "reference/resources/<int:resource_id>/delete/": action(MEMBER, of="resource"),
+    "reference/resources/<int:resource_id>/restore/": action(MEMBER, of="deleted resource"),
     # recipes and datasets
     "recipes/": page(),
     "recipes/<str:slug>/": page(of="recipe"),

@@ -43,6 +43,7 @@ from llmhub.lib.canonical import digest
 from llmhub.recipes import specs
 from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
+from llmhub.reference.models import OwnResource, Purpose
 from llmhub.registry.models import (
     Evaluation,
     EvaluationItem,
@@ -181,6 +182,11 @@ def make_recipe_version(
     return RecipeVersion.objects.create(
         recipe=recipe, number=recipe.versions.count() + 1, spec=specs.dump(typed)
     )
+
+
+def make_resource(project: Project, **fields: Any) -> OwnResource:
+    values = {"title": "Manual", "url": "https://example.com/manual", "purpose": Purpose.TOOLS}
+    return OwnResource.objects.create(project=project, **(values | fields))
 
 
 def make_run(project: Project, state: State = State.QUEUED, **fields: Any) -> Run:

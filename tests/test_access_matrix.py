@@ -49,6 +49,7 @@ from tests.factories import (
     make_model_version,
     make_project,
     make_recipe_version,
+    make_resource,
     make_run,
     make_signature,
     make_template,
@@ -248,6 +249,8 @@ def make_objects(world: World, membership_id: int) -> None:
     scripted = playground.complete(version, world.alice, {"prompt": f"{MARK}?"}, {})
     serving = Serving.objects.create(version=version)
     view = SavedView.objects.create(project=world.atlas, name=f"{MARK} view")
+    resource = make_resource(world.atlas, title=f"{MARK} manual")
+    deleted_resource = make_resource(world.atlas, deleted_at=timezone.now())
     version = make_model_version(run, step=1)
     version.model.name, version.model.slug = f"{MARK} model", "their-model"
     version.model.save()
@@ -323,6 +326,8 @@ def make_objects(world: World, membership_id: int) -> None:
         "dataset": {"slug": "their-text"},
         "project": {"slug": "atlas"},
         "term": {"slug": "perplexity"},
+        "resource": {"resource_id": resource.pk},
+        "deleted resource": {"resource_id": deleted_resource.pk},
         "track": {"slug": "efficiency"},
         "membership": {"membership_id": membership_id},
         "invite row": {"invite_id": invite.pk},
