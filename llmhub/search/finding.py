@@ -51,6 +51,8 @@ class Hit:
     title: str
     facts: dict[str, Any]
     text: str
+    # What else was searched: shown where only this has the match.
+    more: str
     # None: of the project looked at, or everyone's.
     elsewhere: Project | None
     tier: int
@@ -105,7 +107,8 @@ def asked(source: Source, where: str, tier: str) -> str:
     """The rows of a source in their order: found first, and only then read."""
     return f"""(
         SELECT place, '{source.kind}', {source.id}, {source.title}, {source.facts},
-            left({source.text}, {TEXT_SHOWN}), {source.project}, tier
+            left({source.text}, {TEXT_SHOWN}), left({source.more}, {TEXT_SHOWN}),
+            {source.project}, tier
         FROM {source.rows} JOIN (
             SELECT row_number() OVER () AS place, one.* FROM (
                 SELECT {source.id} AS found, {tier} AS tier FROM {source.rows} WHERE {where}
@@ -131,8 +134,17 @@ def hits(seen: Seen, parts: Sequence[str], values: dict[str, Any]) -> list[Hit]:
     # The database may take the parts of a union in any order.
     rows.sort(key=lambda row: (order[row[1]], row[0]))
     return [
-        Hit(kind, key, title, json.loads(facts), text or "", seen.elsewhere(project), tier)
-        for _, kind, key, title, facts, text, project, tier in rows
+        Hit(
+            kind,
+            key,
+            title,
+            json.loads(facts),
+            text or "",
+            more or "",
+            seen.elsewhere(project),
+            tier,
+        )
+        for _, kind, key, title, facts, text, more, project, tier in rows
     ]
 
 

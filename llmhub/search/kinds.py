@@ -11,7 +11,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from llmhub.checklists.models import ChecklistState
 from llmhub.recipes.models import OBJECTIVE_TITLES
+from llmhub.reference.models import Purpose
 from llmhub.registry.models import Stage, TaskKinds
+from llmhub.research.models import State as Conclusion
 from llmhub.runs.states import State
 from llmhub.search.finding import Hit
 
@@ -27,6 +29,8 @@ TITLES = {
     "task": gettext_lazy("Evaluation tasks"),
     "pipeline": gettext_lazy("Pipelines"),
     "entry": gettext_lazy("Reference"),
+    "hypothesis": gettext_lazy("Hypotheses"),
+    "resource": gettext_lazy("Resources of the team"),
     "worker": gettext_lazy("Workers"),
 }
 
@@ -78,6 +82,8 @@ ADDRESSES: dict[str, Callable[[Hit], str]] = {
     "task": by_id("evaluation_task"),
     "pipeline": by_id("pipeline"),
     "entry": of_entry,
+    "hypothesis": by_id("hypothesis"),
+    "resource": lambda hit: f"{reverse('resources')}#own-{hit.id}",
     "worker": lambda hit: reverse("workers"),
 }
 
@@ -95,5 +101,7 @@ DETAILS: dict[str, Callable[[Hit], object]] = {
     "dataset": lambda hit: hit.facts["licence"] or _("licence unknown"),
     "checklist": lambda hit: ChecklistState(hit.facts["state"]).label,
     "task": lambda hit: TaskKinds(hit.facts["kind"]).label,
+    "hypothesis": lambda hit: Conclusion(hit.facts["state"]).label,
+    "resource": lambda hit: Purpose(hit.facts["purpose"]).label,
     "entry": lambda hit: ENTRIES.get(hit.facts["kind"], hit.facts["kind"]),
 }

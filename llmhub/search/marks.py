@@ -47,6 +47,10 @@ def excerpt(text: str, typed: Typed) -> SafeString:
     )
 
 
+def has_match(text: str, typed: Typed) -> bool:
+    return next(matches(text, typed), None) is not None
+
+
 def matches(text: str, typed: Typed) -> Iterator[tuple[int, int]]:
     for found in WORD.finditer(text):
         length = matched(found[0], typed)

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from llmhub.search import kinds
 from llmhub.search.finding import Hit
-from llmhub.search.marks import excerpt, marked
+from llmhub.search.marks import excerpt, has_match, marked
 from llmhub.search.typed import Typed
 
 
@@ -47,10 +47,16 @@ def results(hits: Sequence[Hit], typed: Typed) -> list[Result]:
             key=f"{hit.kind}-{hit.id}",
             url=url,
             title=marked(hit.title, typed),
-            excerpt=excerpt(hit.text, typed),
+            excerpt=excerpt(telling(hit, typed), typed),
             detail=kinds.detail(hit),
             project=str(hit.elsewhere or ""),
         )
         for hit in hits
         if (url := kinds.address(hit))
     ]
+
+
+def telling(hit: Hit, typed: Typed) -> str:
+    """The text that shows why it was found; in another language, where only that has the words."""
+    is_shown = has_match(hit.title, typed) or has_match(hit.text, typed)
+    return hit.text if is_shown or not has_match(hit.more, typed) else hit.more

@@ -38,6 +38,8 @@ class Source:
     # What is said of it beside its title, by name.
     facts: str = "'{}'::jsonb"
     text: str = "''"
+    # What else was searched, in other languages too: shown where only this has the match.
+    more: str = "''"
 
     @property
     def where(self) -> str:
@@ -81,6 +83,7 @@ RECIPES = Source(
     order="r.position",
     facts="jsonb_build_object('slug', r.slug, 'objective', r.objective)",
     text=in_language("r.summary"),
+    more="search_joined(r.summary, '$.*')",
 )
 
 MODELS = Source(
@@ -146,6 +149,10 @@ ITEMS = (
     f"(SELECT string_agg({ITEM_TITLE}, ' · ')"
     " FROM jsonb_path_query(t.content, '$.groups[*].items[*]') AS item)"
 )
+ITEMS_SAID = (
+    "(SELECT string_agg(said ->> 0, ' · ')"
+    " FROM jsonb_path_query(t.content, '$.groups[*].items[*].title.*') AS said)"
+)
 
 # By what its template asks, and by what it is about.
 CHECKLISTS = Source(
@@ -166,6 +173,7 @@ CHECKLISTS = Source(
     order="c.created_at DESC",
     facts="jsonb_build_object('state', c.state)",
     text=ITEMS,
+    more=ITEMS_SAID,
 )
 
 # Of each the newest version; what comes with the hub where the project has none of that name.
@@ -185,6 +193,7 @@ TEMPLATES = Source(
     order="g.slug",
     facts="jsonb_build_object('slug', g.slug)",
     text=ITEMS,
+    more=ITEMS_SAID,
 )
 
 TASKS = Source(
@@ -239,10 +248,40 @@ ENTRIES = Source(
     " e.title",
     facts="jsonb_build_object('kind', e.kind, 'slug', e.slug)",
     text="e.short",
+    more="(SELECT string_agg(concat_ws(' · ', o.title, o.aliases, o.short, o.text), ' · ')"
+    " FROM reference_entry AS o WHERE o.kind = e.kind AND o.slug = e.slug)",
+)
+
+HYPOTHESES = Source(
+    kind="hypothesis",
+    rows="research_hypothesis AS h",
+    id="h.id",
+    title="h.statement",
+    words="h.words",
+    project="h.project_id",
+    seen=f"h.project_id {OURS} AND h.archived_at IS NULL",
+    order="h.created_at DESC",
+    facts="jsonb_build_object('state', h.state)",
+    text="concat_ws(' · ', nullif(h.conclusion, ''), nullif(h.notes, ''))",
+)
+
+# What a team reads, beside the resources that are entries.
+RESOURCES = Source(
+    kind="resource",
+    rows="reference_ownresource AS o",
+    id="o.id",
+    title="o.title",
+    words="o.words",
+    project="o.project_id",
+    # The page shows those of the current project alone.
+    seen="o.project_id = %(current)s AND o.deleted_at IS NULL",
+    order="o.title",
+    facts="jsonb_build_object('purpose', o.purpose)",
+    text="concat_ws(' · ', nullif(o.notes, ''), o.url)",
 )
 
 # In the order in which kinds are shown that fit equally well.
 SOURCES = (
     RUNS, RECIPES, MODELS, VERSIONS, DATASETS, MIXES, CHECKLISTS, TEMPLATES, TASKS, PIPELINES,
-    ENTRIES, WORKERS,
+    ENTRIES, HYPOTHESES, RESOURCES, WORKERS,
 )  # fmt: skip
