@@ -6,6 +6,7 @@ const PAGES = [
   [/^\/pipelines\/(\d+)\/$/, "pipeline"],
   [/^\/models\/(\d+)\/$/, "model"],
   [/^\/checklists\/(\d+)\/$/, "checklist"],
+  [/^\/research\/hypotheses\/(\d+)\/$/, "hypothesis"],
   [/^\/evaluations\/tasks\/(\d+)\/$/, "task"],
 ];
 const FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable=false])";
