@@ -329,6 +329,7 @@ URLS: dict[str, Rule] = {
     "api/v1/": NOTHING,
     "api/v1/openapi.json": public("GET", "HEAD"),
     "api/v1/recipes": api(GET=READ),
+    "api/v1/search": api(GET=READ),
     "api/v1/checklist-templates": api(GET=READ),
     "api/v1/datasets": api(GET=READ, POST=DATASETS),
     "api/v1/datasets/<slug:slug>/<int:number>": api("dataset version", GET=READ),

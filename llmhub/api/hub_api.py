@@ -22,6 +22,7 @@ from llmhub.api import (
     playground,
     registry,
     reviews,
+    search,
 )
 from llmhub.api.operations import router
 from llmhub.api.refusals import NotDone
@@ -108,6 +109,7 @@ api.add_router("", playground.router)
 api.add_router("", checklist_exports.router)
 api.add_router("", checklists.router)
 api.add_router("", junit.router)
+api.add_router("", search.router)
 
 
 @api.exception_handler(LaunchRefused)
