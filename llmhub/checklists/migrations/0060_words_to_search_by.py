@@ -9,7 +9,7 @@ from django.db import migrations
 
 WORDS = """
 CREATE FUNCTION checklists_words(content jsonb) RETURNS tsvector
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 10000
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 100000
 RETURN search_words(search_joined(content, '$.title.*'), 'A')
     || search_words(search_joined(content, '$.lede.*'), 'D')
     || search_words(search_joined(content, '$.groups[*].title.*'), 'D')
