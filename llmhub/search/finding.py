@@ -151,4 +151,5 @@ def hits(seen: Seen, parts: Sequence[str], values: dict[str, Any]) -> list[Hit]:
 def rows_of(sql: str, values: dict[str, Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+        return rows
