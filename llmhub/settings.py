@@ -156,6 +156,7 @@ INSTALLED_APPS = [
     "llmhub.registry",
     "llmhub.checklists",
     "llmhub.research",
+    "llmhub.search",
     "llmhub.dashboard",
     "llmhub.api",
 ]

@@ -35,6 +35,7 @@ urlpatterns = [
     path("", include("llmhub.checklists.export_urls")),
     path("", include("llmhub.checklists.template_urls")),
     path("", include("llmhub.research.urls")),
+    path("", include("llmhub.search.urls")),
     path("api/v1/", include("llmhub.api.urls")),
     path("i18n/setlang/", require_POST(set_language), name="set_language"),
     path("jsi18n/", require_safe(catalog), name="javascript-catalog"),

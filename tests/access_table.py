@@ -100,6 +100,9 @@ URLS: dict[str, Rule] = {
         MEMBER, of="step note", data={"text": "x"}
     ),
     "runs/<int:run_id>/step-notes/<int:note_id>/remove/": action(MEMBER, of="step note"),
+    # search
+    "search/": page(),
+    "search/palette/": page(),
     # accounts
     "welcome/<str:secret>/": public("GET", "HEAD", "POST", of="link"),
     "invite/<str:secret>/": public("GET", "HEAD", "POST", of="invite"),
@@ -329,6 +332,7 @@ URLS: dict[str, Rule] = {
     "api/v1/": NOTHING,
     "api/v1/openapi.json": public("GET", "HEAD"),
     "api/v1/recipes": api(GET=READ),
+    "api/v1/search": api(GET=READ),
     "api/v1/checklist-templates": api(GET=READ),
     "api/v1/datasets": api(GET=READ, POST=DATASETS),
     "api/v1/datasets/<slug:slug>/<int:number>": api("dataset version", GET=READ),

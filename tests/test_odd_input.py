@@ -25,6 +25,9 @@ ODD = {
 }
 QUERIES = {
     "audit/": ("about", "person", "act", "page", "project"),
+    "api/v1/search": ("q", "limit"),
+    "search/": ("q", "kind", "page", "project"),
+    "search/palette/": ("q", "opened", "project"),
     "runs/": ("filter", "columns", "sort", "page", "view", "project"),
     "compare/": ("runs", "base"),
     "compare/marks/": ("runs",),

@@ -23,6 +23,7 @@ from llmhub.api import (
     registry,
     research,
     reviews,
+    search,
 )
 from llmhub.api.operations import router
 from llmhub.api.refusals import NotDone
@@ -110,6 +111,7 @@ api.add_router("", checklist_exports.router)
 api.add_router("", checklists.router)
 api.add_router("", junit.router)
 api.add_router("", research.router)
+api.add_router("", search.router)
 
 
 @api.exception_handler(LaunchRefused)

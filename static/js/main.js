@@ -1,6 +1,7 @@
 // What every page does: theme switch, menus that close, times that stay true, terms that explain
 // themselves.
 import "./elements/copy-button.js";
+import "./elements/search-palette.js";
 import "./elements/theme-toggle.js";
 import { relativeTime } from "./lib/format.js";
 import "./terms.js";

@@ -363,6 +363,7 @@ def test_the_description_lists_every_operation():
         "/api/v1/checklists/{checklist_id}/sign",
         "/api/v1/checklist-templates",
         "/api/v1/runs/{run_id}/launch",
+        "/api/v1/search",
         "/api/v1/answers/{answer_id}",
         "/api/v1/answers/{answer_id}/stop",
         "/api/v1/datasets",
