@@ -55,6 +55,19 @@ def pages_of(
         "predictions": "/predictions/",
         "pipelines": "/pipelines/",
         "launch-pipeline": "/pipelines/new/",
+        "reference": "/reference/",
+        "glossary": "/reference/glossary/",
+        "term-schedule": "/reference/glossary/warmup/",
+        "term-perplexity": "/reference/glossary/perplexity/",
+        "term-sampling": "/reference/glossary/temperature/",
+        "term-bpe": "/reference/glossary/bpe/",
+        "term-dpo": "/reference/glossary/dpo/",
+        "resources": "/reference/resources/",
+        "research": "/research/",
+        "track": "/research/tracks/efficiency/",
+        "hypothesis-new": "/research/hypotheses/new/",
+        "scaling-laws": "/research/scaling-laws/",
+        "search": "/search/?q=perplexite",
     }
     if run:
         pages["run"] = f"/runs/{run}/"
