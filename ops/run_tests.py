@@ -15,6 +15,8 @@ from ops.errors import Refused
 
 # Suites that stand apart: too slow, or too rough, for every change.
 APART = {"faults", "crawl", "bench"}
+# File by file, as they are collected: see tests/conftest.py.
+IN_ORDER = ("--dist=loadfile", "--no-loadscope-reorder")
 # The tests start servers and hubs of their own; what the caller's hub uses stays out of it.
 NOT_INHERITED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "HUB_DATA", "HUB_PORT", "HUB_URL")
 
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     linting = _start_lint()
     suites: dict[str, Callable[[], int]] = {
         "browser logic": lambda: _node(environment),
-        "python": lambda: _pytest(environment, "--numprocesses=2", "--dist=loadgroup"),
+        "python": lambda: _pytest(environment, "--numprocesses=2", *IN_ORDER),
         "lint": lambda: _finish(linting),
     }
     results = {name: _timed(name, suite) for name, suite in suites.items()}
