@@ -51,8 +51,10 @@ def plain(body: str) -> str:
 
 
 def words(child: Token) -> str:
-    """Where a line of the file ends, so does a word."""
-    return " " if child.type in {"softbreak", "hardbreak"} else child.content
+    """Where a line of the file ends, so does a word. Nobody reads LaTeX."""
+    if child.type in {"softbreak", "hardbreak"}:
+        return " "
+    return "…" if child.type.startswith("math") and "\\" in child.content else child.content
 
 
 def references(body: str) -> Iterator[tuple[str, str]]:
