@@ -67,9 +67,8 @@ def test_what_is_shared_with_trainers_needs_neither_django_nor_torch(module):
     assert not loaded_after(f"import {module}", BARE) & {"django", "celery", "channels", "torch"}
 
 
-@pytest.mark.parametrize("module", ["workers.training.run", "workers.training.probe"])
-def test_a_trainer_needs_no_django(module):
-    loaded = loaded_after(f"import {module}", BARE)
+def test_a_trainer_and_a_probe_need_no_django():
+    loaded = loaded_after("import workers.training.run, workers.training.probe", BARE)
     assert not loaded & {"django", "celery", "channels", "redis", "psycopg"}
 
 

@@ -18,6 +18,7 @@ from tests.models.made import items_of, job
 from workers import jobs
 from workers.data.progress import Progress
 from workers.models.evaluate import answers
+from workers.models.evaluate.__main__ import evaluated
 from workers.models.evaluate.evaluate import evaluate as run
 
 SECRET = "the quick brown fox jumps over the lazy dog while the old cat sleeps"
@@ -197,7 +198,7 @@ def test_a_changed_byte_of_a_version_is_refused(tmp_path, tiny_model):
     wanted = job(tmp_path, folder, "suite", [{"prompt": "x"}])
     sources.flip_a_byte(folder / "model.safetensors")
     with pytest.raises(Problem, match="bytes have changed"):
-        run(wanted, Progress(tmp_path / "progress.json"))
+        evaluated(wanted, Progress(tmp_path / "progress.json"))
 
 
 def test_a_template_that_the_tokenizer_lacks_is_refused(tmp_path, tiny_model):

@@ -80,10 +80,8 @@ def test_pretraining(
     assert_goes_on_with_one(place, another_place, longer)
 
 
-@pytest.mark.parametrize(
-    "sequences",
-    [pytest.param(10, id="five looks", marks=pytest.mark.faults), pytest.param(2, id="one look")],
-)
+@pytest.mark.faults
+@pytest.mark.parametrize("sequences", [10, 2], ids=["five looks", "one look"])
 def test_an_odd_number_of_looks_at_the_validation(
     sequences: int, place: Place, another_place: Place, a_hub: Hub
 ):
@@ -118,11 +116,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-# One of them for every change; the others take a quarter of a minute each.
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, marks=[pytest.mark.faults] * (case != "sft packed")) for case in CASES],
-)
+# PPO on two, below, is the one for every change.
+@pytest.mark.faults
+@pytest.mark.parametrize("case", CASES)
 def test_alignment(case: str, places: Alignments, a_hub: Hub):
     objective, changes = CASES[case]
     whole = places.train(alignment.spec(objective, **changes), f"{case} on one")

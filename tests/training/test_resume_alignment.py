@@ -73,7 +73,7 @@ def test_half_and_half_is_the_whole(case: str, places: Alignments):
         pytest.param("sft packed", marks=pytest.mark.faults),
         pytest.param("sft packed with adapters", marks=pytest.mark.faults),
         pytest.param("reward", marks=pytest.mark.faults),
-        "dpo with adapters",
+        pytest.param("dpo with adapters", marks=pytest.mark.faults),
         "ppo",
     ],
 )

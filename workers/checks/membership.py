@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from llmhub.lib.rows.template import Segment
 from workers.data.progress import Progress
 from workers.data.reading.source import Source
 from workers.data.tokens.sequences import PARTS, TRAINING, VALIDATION, Sequences
+from workers.models.verified import verify
 from workers.work import Work, run
 
 # Of each side; drawn evenly from all there are.
@@ -35,12 +37,14 @@ Row = list[Segment]
 
 
 def measured(values: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    version = values["version"]
+    verify(Path(version["folder"]), version["files"])
     from workers.models.evaluate.subject import Subject
     from workers.training.errors import TrainingError
 
     progress("loading", 0, 1)
     try:
-        subject = Subject.of(values["version"])
+        subject = Subject.of(version)
     except TrainingError as error:
         raise Problem("bad_model", detail=str(error)) from error
     progress("drawing", 0, 1)

@@ -68,6 +68,7 @@ def forget_momentum(checkpoint):
     manifest.write(checkpoint, step=told["step"], val_loss=told.get("val_loss"))
 
 
+@pytest.mark.faults
 def test_a_checkpoint_that_lacks_something_is_found(values):
     found = resume.drill(values, progress(values), after_crash=forget_momentum)
 

@@ -5,15 +5,19 @@ Beside the result it leaves `items.jsonl`, what became of each item.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from llmhub.lib.problems import Problem
 from workers.data.progress import Progress
+from workers.models.verified import verify
 from workers.work import Work, run
 
 
 def evaluated(values: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    # These take seconds to import; a folder that is not there is told before.
+    version = values["version"]
+    verify(Path(version["folder"]), version["files"])
+    # These take seconds to import; bad files are told before.
     from workers.models.evaluate.evaluate import evaluate
     from workers.training.errors import TrainingError
 

@@ -23,7 +23,6 @@ from workers.data.tokens.tokenizer import (
     resolve_template,
     special_ids,
 )
-from workers.models.verified import verify
 from workers.training.models import load
 
 _NO_LIMIT = 1 << 30
@@ -46,9 +45,8 @@ class Subject:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Subject:
-        """`values`: folder, files as they were registered, style."""
+        """`values`: folder, style. The files have been verified."""
         folder = Path(values["folder"])
-        verify(folder, values["files"])
         transformers_logging.disable_progress_bar()
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // 2))
         pretrained = load.tokenizer_of(folder)

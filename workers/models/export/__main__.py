@@ -7,25 +7,14 @@ from typing import Any
 
 from llmhub.lib.problems import Problem
 from workers.data.progress import Progress
-from workers.models.verified import verify
+from workers.models.export.exporting import FOLDER, export
 from workers.training.errors import TrainingError
 from workers.work import Work, problem_of, run
 
-FOLDER = "export"
-
 
 def exported(values: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    count = len(values["files"])
-    verify(
-        Path(values["source"]),
-        values["files"],
-        lambda done: progress("export_verifying", done, count),
-    )
-    # After that: torch takes seconds to load, and bad files are told at once.
-    from workers.models.export.exporting import export
-
     try:
-        return export(values, Path(values["folder"]) / FOLDER, progress)
+        return export(values, Path(values["folder"]), progress)
     except TrainingError as error:
         raise Problem("model_unusable", detail=str(error)) from error
     except Exception as error:

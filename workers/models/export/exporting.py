@@ -19,19 +19,24 @@ from workers.data.progress import Progress
 from workers.models.export import opened, quality, readme
 from workers.models.export.forms import WRITERS
 from workers.models.export.held_out import HeldOut
+from workers.models.verified import verify
+
+FOLDER = "export"
 
 
-def export(values: Mapping[str, Any], place: Path, progress: Progress) -> dict[str, Any]:
-    """`place`: a folder to be made, on the disk where the export will stay. The files of the
-    source have been verified."""
+def export(values: Mapping[str, Any], folder: Path, progress: Progress) -> dict[str, Any]:
+    """`folder`: the job's own, on the disk where the export will stay."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     source, form = Path(values["source"]), Form(values["form"])
+    place = folder / FOLDER
     place.mkdir()
+    count = len(values["files"])
+    verify(source, values["files"], lambda done: progress("export_verifying", done, count))
     config = json.loads((source / "config.json").read_text())
     if code := hindrance(form, config):
         raise Problem(code, architecture=str(config.get("model_type", "")))
-    require_room(source, form, place.parent)
+    require_room(source, form, folder)
 
     progress("export_writing", 0, 1)
     WRITERS[form](source, place, form, values["name"])
