@@ -236,7 +236,7 @@ class Answer:
             "best": {"x": best.parameters, "y": rule.loss(best)},
             "is_chosen": rule.law == self.rule.law,
         }
-        if key == OWN and self.own and self.own.fitted:
+        if key == OWN and self.own and self.own.fitted and self.own.fitted.sound:
             curve["low"], curve["high"] = self.own.fitted.band(self.flops, at)
         return curve
 
