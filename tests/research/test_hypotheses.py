@@ -24,6 +24,9 @@ WRITTEN = {
 }
 
 
+IN_FRENCH = {"accept-language": "fr"}
+
+
 def page(found):
     return reverse("hypothesis", args=[found.pk])
 
@@ -88,6 +91,19 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(as_alice, alice, at
     found.refresh_from_db()
     assert found.statement == "The second says"
     assert [event.act for event in found.events.all()] == [Act.EDITED, Act.EDITED]
+
+
+def test_numbers_and_choices_are_told_in_the_readers_words(as_alice, atlas):
+    as_alice.post(reverse("hypothesis-new"), {**WRITTEN, "threshold": "0,02"}, headers=IN_FRENCH)
+    found = Hypothesis.objects.get()
+    assert found.threshold == 0.02
+    edit = reverse("hypothesis-edit", args=[found.pk])
+    assert 'value="0,02"' in text(as_alice.get(edit, headers=IN_FRENCH))
+    as_alice.post(edit, {**WRITTEN, "direction": "higher", "threshold": "0.5", "base": 1})
+    shown = text(as_alice.get(page(found), headers=IN_FRENCH))
+    assert "by at least 0,5" in shown
+    assert "<del>0,02</del> → <ins>0,5</ins>" in shown
+    assert "<del>lower than the baseline</del> → <ins>higher than the baseline</ins>" in shown
 
 
 def test_saving_what_holds_already_changes_nothing(as_alice, atlas):

@@ -48,6 +48,8 @@ def test_the_budget_of_gopher_in_the_address(as_bob, gpt2):
     ("said", "shown"),
     [
         ({"by": "parameters", "parameters": "1.3B", "law": "twenty"}, "26B"),
+        ({"by": "parameters", "parameters": "1,3B", "law": "twenty"}, "26B"),
+        ({"by": "parameters", "parameters": "1,300,000,000", "law": "twenty"}, "26B"),
         ({"by": "tokens", "tokens": "300B", "law": "twenty"}, "15B"),
         ({"by": "hours", "hours": "1000", "device": "H100", "utilisation": "40"}, "1.42 × 10²¹"),
     ],
