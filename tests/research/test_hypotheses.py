@@ -5,12 +5,12 @@ import html
 import pytest
 from django.urls import reverse
 
-from llmhub.accounts.models import AuditEntry
+from llmhub.accounts.models import AuditEntry, Role
 from llmhub.research import evidence, services
 from llmhub.research.models import Act, Hypothesis, LinkedRun, Part, State
 from llmhub.runs import organise
 from llmhub.runs.models import Run
-from tests.factories import make_hypothesis, make_project, make_run, make_user
+from tests.factories import join, make_hypothesis, make_project, make_run, make_user
 from tests.research.seeded import ended
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +44,14 @@ def test_a_hypothesis_is_written_and_told(as_alice, alice, atlas):
     shown = text(as_alice.get(page(found)))
     assert "val/loss is lower than the baseline by at least 0.02" in shown
     assert "<strong>of this</strong>" in shown
+
+
+def test_the_form_stays_with_the_project_in_which_it_was_opened(as_alice, alice, atlas):
+    opened = as_alice.get(reverse("hypothesis-new"))
+    join(alice, make_project("borealis"), Role.MEMBER)
+    as_alice.get(reverse("research"), {"project": "borealis"})
+    as_alice.post(opened.context["address"], WRITTEN)
+    assert Hypothesis.objects.get().project == atlas
 
 
 @pytest.mark.parametrize(
