@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import NARROW, WIDE, findings, put_on
+from tests.e2e.browser import NARROW, WIDE, findings, overflow, put_on
 from tests.e2e.hub import RunningHub
 
 PATHS = [
@@ -16,7 +16,6 @@ PATHS = [
     "/research/tracks/efficiency/",
     "/research/scaling-laws/",
 ]
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def test_axe_finds_nothing_in_either_theme(hub: RunningHub, page: Page):
@@ -29,7 +28,7 @@ def test_axe_finds_nothing_in_either_theme(hub: RunningHub, page: Page):
         page.set_viewport_size(NARROW["viewport"])
         put_on(page, "dark")
         found[path, "dark, narrow"] = findings(page)
-        assert page.evaluate(OVERFLOW) == 0, path
+        assert overflow(page) == 0, path
     assert {place: report for place, report in found.items() if report} == {}
 
 
