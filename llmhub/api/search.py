@@ -23,8 +23,9 @@ class FoundOut(Schema):
     detail: str = Field(description="A word on what it is: the state of a run, say.")
 
     @classmethod
-    def of(cls, hit: Hit, url: str) -> Self:
-        return cls(kind=hit.kind, id=hit.id, title=hit.title, url=url, detail=kinds.detail(hit))
+    def of(cls, hit: Hit) -> Self:
+        said = {"url": kinds.address(hit), "detail": kinds.detail(hit)}
+        return cls(kind=hit.kind, id=hit.id, title=hit.title, **said)
 
 
 @router.get("/search", response=list[FoundOut], auth=READ)
@@ -37,4 +38,4 @@ def search(
     project = token(request).project
     seen = Seen({project.pk: project}, project.pk)
     hits = finding.find(seen, typed.read(q), limit)
-    return [FoundOut.of(hit, url) for hit in hits if (url := kinds.address(hit))]
+    return [FoundOut.of(hit) for hit in hits]

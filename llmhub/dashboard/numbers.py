@@ -16,6 +16,8 @@ def compact(value: float | None) -> str:
     """At most three significant digits and a prefix: 1234567 -> 1.23M, and 2 × 10¹⁶."""
     if value is None:
         return ""
+    if math.isinf(value):
+        return infinite(value)
     if abs(value) >= 999.5e12:
         return power(value)
     for size, prefix in PREFIXES:
@@ -31,12 +33,16 @@ def figure(value: float | None, digits: int = 4) -> str:
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
+        return infinite(value)
     if 1e4 <= abs(value) < 1e15:
         return compact(value)
     if value != 0 and not 1e-4 <= abs(value) < 1e15:
         return f"{value:.{digits}g}"
     return _significant(value, digits)
+
+
+def infinite(value: float) -> str:
+    return "∞" if value > 0 else "−∞"
 
 
 def _significant(value: float, digits: int) -> str:

@@ -78,8 +78,9 @@ def difference_of_means(first: Sequence[float], second: Sequence[float]) -> Inte
     middle, spread = _mean(second) - _mean(first), sum(shares)
     if not spread:
         return Interval(middle, middle)
+    # Divided first: squares of what is very large or small are no numbers any more.
     parts = zip(shares, (first, second), strict=True)
-    freedom = spread**2 / sum(share**2 / (len(values) - 1) for share, values in parts)
+    freedom = 1 / sum((share / spread) ** 2 / (len(values) - 1) for share, values in parts)
     half = student(freedom) * math.sqrt(spread)
     return Interval(middle - half, middle + half)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
@@ -12,7 +12,7 @@ from llmhub.accounts.decorators import project_required
 from llmhub.accounts.requests import ProjectRequest
 from llmhub.lib import metric_names
 from llmhub.lib.texts import whole
-from llmhub.runs.models import Run
+from llmhub.runs.models import Run, RunQuerySet
 
 MOST = 50
 LOSS = metric_names.TRAIN_LOSS.name
@@ -29,8 +29,8 @@ def loss_runs(request: ProjectRequest) -> HttpResponse:
     return JsonResponse({"runs": [told(run) for run in found]})
 
 
-def newest(runs: QuerySet[Run], project_id: int) -> QuerySet[Run]:
-    rows = runs.filter(project=project_id)
+def newest(runs: RunQuerySet, project_id: int) -> RunQuerySet:
+    rows = runs.filter(project=project_id).listed()
     return rows.order_by(F("ended_at").desc(nulls_last=True), "-pk")[:MOST]
 
 

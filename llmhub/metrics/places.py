@@ -18,7 +18,6 @@ from django.db.models import (
 )
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from llmhub.lib import metric_names
@@ -28,6 +27,7 @@ from llmhub.metrics.filters.names import Names
 from llmhub.metrics.filters.parser import parse
 from llmhub.metrics.filters.tree import Figure
 from llmhub.recipes.models import RecipeVersion
+from llmhub.recipes.templatetags.recipes import localized
 from llmhub.reference.places import Asked, Found, Place, Places, Subject
 from llmhub.runs.models import Run
 
@@ -81,9 +81,7 @@ def newest(asked: Asked) -> QuerySet[RecipeVersion]:
 
 
 def recipe(row: Mapping[str, Any]) -> Place:
-    titles = row["recipe__title"]
-    title = titles.get(get_language() or "en") or titles.get("en", "")
-    return Place(title, reverse("recipe", args=[row["recipe__slug"]]))
+    return Place(localized(row["recipe__title"]), reverse("recipe", args=[row["recipe__slug"]]))
 
 
 def metric(name: str) -> Place:

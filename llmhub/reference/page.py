@@ -10,8 +10,6 @@ from string import ascii_uppercase
 from typing import Any
 
 from django.conf import settings
-from django.template import TemplateDoesNotExist
-from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
@@ -116,7 +114,7 @@ def term_page(entry: Entry[Term], asked: Asked | None) -> dict[str, Any]:
         "others": [*other_names(entry)],
         "neighbours": [found for slug in entry.facts.see if (found := glossary.term(slug))],
         "occurs": [(each, found) for each, found in occurs if found and found.number],
-        "demo": demo(entry.facts.demo),
+        "demo": f"reference/_demo_{entry.facts.demo}.html" if entry.facts.demo else "",
         "before": before,
         "after": after,
     }
@@ -145,16 +143,6 @@ def other_names(entry: Entry[Term]) -> Iterator[OtherName]:
         text = entry.texts.get(language)
         if text and plain(text.title) != plain(entry.title):
             yield OtherName(language, get_language_info(language)["name_local"], text.title)
-
-
-def demo(name: str) -> str:
-    """The template in which it can be tried, once there is one."""
-    path = f"reference/_demo_{name}.html"
-    try:
-        get_template(path)
-    except TemplateDoesNotExist:
-        return ""
-    return path
 
 
 def around(entry: Entry[Term]) -> tuple[Entry[Term] | None, Entry[Term] | None]:

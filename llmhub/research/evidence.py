@@ -44,7 +44,6 @@ class Row:
     link: LinkedRun
     last: float | None = None
     best: float | None = None
-    best_step: int | None = None
     value: float | None = None
     why: Why | None = None
 
@@ -210,10 +209,9 @@ def series_of(metric: str, links: Iterable[LinkedRun]) -> dict[int, Series]:
 def row_of(found: Hypothesis, link: LinkedRun, series: Series | None) -> Row:
     if series is None:
         return Row(link, why=why_not(link, None))
-    is_higher = found.direction == Direction.HIGHER
-    best, step = (series.max, series.max_step) if is_higher else (series.min, series.min_step)
+    best = series.max if found.direction == Direction.HIGHER else series.min
     value = best if found.reading == Reading.BEST else series.last
-    return Row(link, series.last, best, step, value, why_not(link, value))
+    return Row(link, series.last, best, value, why_not(link, value))
 
 
 def why_not(link: LinkedRun, value: float | None) -> Why | None:

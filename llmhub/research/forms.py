@@ -84,6 +84,7 @@ class HypothesisForm(ShowsRefusals, forms.Form):
     threshold = forms.FloatField(
         label=gettext_lazy("By at least"),
         required=False,
+        localize=True,
         min_value=0,
         widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
         help_text=gettext_lazy("In the metric's unit. Empty: by anything more than chance."),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -11,9 +9,6 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from llmhub.lib.remarks import MAX_NOTES
-
-if TYPE_CHECKING:
-    from llmhub.accounts.models import User
 
 MAX_STATEMENT = 300
 MAX_CONCLUSION = 5_000
@@ -41,9 +36,6 @@ class Reading(models.TextChoices):
 
 
 class HypothesisQuerySet(models.QuerySet["Hypothesis"]):
-    def visible_to(self, user: User) -> HypothesisQuerySet:
-        return self.filter(project__memberships__user=user)
-
     def listed(self) -> HypothesisQuerySet:
         """Without those that are out of the way."""
         return self.filter(archived_at=None)

@@ -19,8 +19,9 @@ from llmhub.lib import markdown, metric_names
 from llmhub.lib.texts import whole
 from llmhub.metrics.models import Series
 from llmhub.recipes.models import Recipe
+from llmhub.recipes.templatetags.recipes import value
 from llmhub.research import evidence, tracks
-from llmhub.research.forms import CloseForm, PartForm
+from llmhub.research.forms import CloseForm
 from llmhub.research.models import Act, Event, Hypothesis, HypothesisQuerySet, Part, State
 from llmhub.runs.live import run_topic
 from llmhub.runs.models import Run
@@ -109,7 +110,6 @@ def of_hypothesis(
     found: Hypothesis,
     close_form: CloseForm | None = None,
     picks: str = "",
-    link_form: PartForm | None = None,
 ) -> dict[str, Any]:
     moves = moving(user, found)
     may_act = moves["may_act"]
@@ -122,7 +122,6 @@ def of_hypothesis(
         "comparison_query": comparison_query(moves["evidence"]),
         "history": history(found),
         "close_form": close_form or CloseForm(initial={"base": found.revision}),
-        "link_form": link_form or PartForm(),
         "parts": Part.choices,
         **(chooses(found, picks) if may_act else {}),
     }
@@ -167,7 +166,7 @@ def expected(found: Hypothesis) -> str:
         "reading": found.get_reading_display(),
         "metric": found.metric,
         "direction": found.get_direction_display(),
-        "threshold": f"{found.threshold or 0:g}",
+        "threshold": value(found.threshold),
     }
     if not found.direction:
         return _("By %(reading)s of %(metric)s.") % said
@@ -220,8 +219,9 @@ def told(name: str, before: Any, after: Any) -> tuple[str, str, str]:
     # People are kept as numbers: a name may be gone from the hub.
     if name == "owner":
         return title, "", ""
-    texts = [tracks.title(value) if name == "track" else value for value in (before, after)]
-    first, second = ("–" if value in {None, ""} else str(value) for value in texts)
+    labels = dict(field.flatchoices)
+    texts = [tracks.title(said) if name == "track" else said for said in (before, after)]
+    first, second = (value(labels.get(said, said)) for said in texts)
     return title, first, second
 
 

@@ -71,10 +71,8 @@ class Law:
         left = loss - self.floor(parameters)
         if left <= 0:
             return None
-        try:
-            return float((self.token_factor / left) ** (1 / self.beta))
-        except OverflowError:
-            return None
+        tokens = raised(self.token_factor / left, 1 / self.beta)
+        return tokens if math.isfinite(tokens) else None
 
 
 # With the digits of the paper's source, which give its own results: 40 billion parameters for the
@@ -106,13 +104,13 @@ class Rule:
         """The budget at which so many parameters are best."""
         if self.ratio is not None:
             return FLOPS * self.ratio * parameters**2
-        return float(FLOPS * (parameters / self.law.scale) ** (1 / self.law.exponent))
+        return FLOPS * raised(parameters / self.law.scale, 1 / self.law.exponent)
 
     def for_tokens(self, tokens: float) -> float:
         """The budget at which so many tokens are best: N = C / 6D, put into the closed form."""
         if self.ratio is not None:
             return FLOPS * tokens**2 / self.ratio
-        return float(FLOPS * (tokens * self.law.scale) ** (1 / (1 - self.law.exponent)))
+        return FLOPS * raised(tokens * self.law.scale, 1 / (1 - self.law.exponent))
 
     def loss(self, where: Allocation) -> float:
         return self.law.loss(where.parameters, where.tokens)
@@ -123,6 +121,14 @@ PUBLISHED = {
     "besiroglu": Rule(BESIROGLU),
     "twenty": Rule(BESIROGLU, TOKENS_PER_PARAMETER),
 }
+
+
+def raised(base: float, power: float) -> float:
+    """A fitted exponent may be so small that no float holds what follows from it."""
+    try:
+        return float(base**power)
+    except OverflowError:
+        return math.inf
 
 
 def spent(flops: float, parameters: float) -> Allocation:

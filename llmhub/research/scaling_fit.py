@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -217,26 +218,26 @@ class Fitted:
             for name, (value, *samples) in zip(names, columns, strict=True)
         ]
 
+    @cached_property
+    def sound(self) -> list[Law]:
+        """The samples that have a best model."""
+        return [law for law in self.samples if is_sound(law)]
+
     def best_parameters(self, flops: float) -> Interval:
         """Samples without a best model count as having any."""
-        sizes = [law.best(flops).parameters if is_sound(law) else None for law in self.samples]
-        known = [size for size in sizes if size is not None]
-        unsure = (len(sizes) - len(known)) / len(sizes)
-        if not known or 100 * unsure > LOW:
+        unsure = 1 - len(self.sound) / len(self.samples)
+        if not self.sound or 100 * unsure > LOW:
             return Interval(0, math.inf)
-        return interval(known)
+        return interval([law.best(flops).parameters for law in self.sound])
 
     def best_loss(self, flops: float) -> Interval:
         """Of each sample at its own best model."""
-        sound = [law for law in self.samples if is_sound(law)]
-        bests = [(law, law.best(flops)) for law in sound]
+        bests = [(law, law.best(flops)) for law in self.sound]
         return interval([law.loss(best.parameters, best.tokens) for law, best in bests])
 
     def band(self, flops: float, sizes: Sequence[float]) -> tuple[list[float], list[float]]:
         """The interval of the loss at this budget, for each size of a model."""
-        losses = [
-            [law.loss(size, flops / (FLOPS * size)) for size in sizes] for law in self.samples
-        ]
+        losses = [[law.loss(size, flops / (FLOPS * size)) for size in sizes] for law in self.sound]
         low, high = np.percentile(losses, [LOW, HIGH], axis=0)
         return low.tolist(), high.tolist()
 

@@ -54,7 +54,7 @@ def start(project: Project, user: User, points: Sequence[Point]) -> Job | None:
     if list(lacks(points)):
         return None
     # The lock lines up people who press at the same moment.
-    Project.objects.select_for_update().get(pk=project.pk)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     job = newest(project, points)
     if job and job.state in {Job.State.QUEUED, Job.State.RUNNING, Job.State.SUCCEEDED}:
         return job

@@ -36,9 +36,9 @@ class By(models.TextChoices):
 
 
 class QuantityField(forms.CharField):
-    """A quantity as people write it: 1e21, 6.7B, 300 G, 400,000."""
+    """A quantity as people write it: 1e21, 6.7B or 6,7B, 300 G, 400,000."""
 
-    PATTERN = re.compile(r"([0-9]{1,40}(?:\.[0-9]{0,40})?(?:e\+?[0-9]{1,6})?) ?([kmbgt]?)", re.I)
+    PATTERN = re.compile(r"([0-9]{1,40}(?:[.,][0-9]{0,40})?(?:e\+?[0-9]{1,6})?) ?([kmbgt]?)", re.I)
     PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
     # Between groups of three digits only: 1,5 is no 15.
     SEPARATORS = re.compile(r"(?<=[0-9])[,\s_’'](?=[0-9]{3}(?![0-9]))")
@@ -57,7 +57,7 @@ class QuantityField(forms.CharField):
             raise forms.ValidationError(
                 _("Write a number above zero, for example %(example)s.") % {"example": self.example}
             )
-        return self.inside(float(match[1]) * self.PREFIXES[match[2].lower()])
+        return self.inside(float(match[1].replace(",", ".")) * self.PREFIXES[match[2].lower()])
 
     def inside(self, amount: float) -> float:
         if amount < self.least:

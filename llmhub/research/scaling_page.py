@@ -18,7 +18,7 @@ from llmhub.recipes.models import Recipe, RecipeVersion
 from llmhub.recipes.scales import Scale
 from llmhub.recipes.specs import PretrainSpec, dump, flatten
 from llmhub.recipes.templatetags.recipes import power
-from llmhub.research import scaling, scaling_fits, scaling_runs, scaling_shapes
+from llmhub.research import scaling, scaling_fits, scaling_shapes
 from llmhub.research.scaling import Allocation, Choice, Rule
 from llmhub.research.scaling_fit import Fitted, Interval, Lack, Point, lacks
 from llmhub.research.scaling_form import OWN, TITLES
@@ -236,7 +236,7 @@ class Answer:
             "best": {"x": best.parameters, "y": rule.loss(best)},
             "is_chosen": rule.law == self.rule.law,
         }
-        if key == OWN and self.own and self.own.fitted:
+        if key == OWN and self.own and self.own.fitted and self.own.fitted.sound:
             curve["low"], curve["high"] = self.own.fitted.band(self.flops, at)
         return curve
 
@@ -314,7 +314,3 @@ def for_machine(spec: PretrainSpec, overrides: dict[str, Any]) -> tuple[Scale, d
         return Scale.FULL, overrides
     # Processors are slow in 16 bits.
     return Scale.FULL, overrides | {"runtime.precision": "fp32"}
-
-
-def groups(project: Project) -> list[Group]:
-    return scaling_runs.groups(project)

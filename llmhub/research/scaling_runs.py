@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from django.db.models import QuerySet
 
@@ -87,8 +87,6 @@ def trained(project: Project) -> Iterator[Trained]:
         spec = specs.stored(run.config)
         tokens, loss = (ends.get((run.pk, metric.name)) for metric in (TOKENS, VAL_LOSS))
         if isinstance(spec, PretrainSpec) and is_known(tokens) and is_known(loss):
-            assert tokens is not None
-            assert loss is not None
             yield Trained(
                 run.pk,
                 run.name,
@@ -100,7 +98,7 @@ def trained(project: Project) -> Iterator[Trained]:
             )
 
 
-def is_known(value: float | None) -> bool:
+def is_known(value: float | None) -> TypeGuard[float]:
     return value is not None and math.isfinite(value) and value > 0
 
 

@@ -15,7 +15,7 @@ from llmhub.accounts.requests import ProjectRequest
 from llmhub.datasets.problems import explain
 from llmhub.jobs.live import job_topic
 from llmhub.recipes.models import Recipe, RecipeVersion
-from llmhub.research import scaling, scaling_devices, scaling_fits, scaling_page
+from llmhub.research import scaling, scaling_devices, scaling_fits, scaling_page, scaling_runs
 from llmhub.research.scaling_form import OWN, ScalingForm
 from llmhub.research.scaling_page import Answer, Own
 
@@ -24,7 +24,7 @@ from llmhub.research.scaling_page import Answer, Own
 @project_required()
 def scaling_laws(request: ProjectRequest) -> HttpResponse:
     project, said = request.project, request.GET
-    groups = scaling_page.groups(project)
+    groups = scaling_runs.groups(project)
     own = Own.of(project, groups, said)
     known = scaling_page.rules(own)
     form = ScalingForm(said.dict(), scaling_devices.offered(project), known)
@@ -80,7 +80,7 @@ def of_job(own: Own) -> dict[str, Any]:
 def scaling_fit(request: ProjectRequest) -> HttpResponse:
     """Back to the page, which shows how far it is."""
     said = {name: request.POST.get(name, "") for name in ("group", "counted")}
-    own = Own.of(request.project, scaling_page.groups(request.project), said)
+    own = Own.of(request.project, scaling_runs.groups(request.project), said)
     job = scaling_fits.start(request.project, request.user, own.points) if own else None
     if job is None:
         messages.error(request, _("There are too few finished runs to fit a law to."))

@@ -63,11 +63,14 @@ def hypothesis_new(request: ProjectRequest) -> HttpResponse:
     made = form.write(request.user, runs) if form.is_bound else None
     if made:
         return redirect("hypothesis", made.pk)
+    # In another tab the person may go to another project meanwhile.
+    query = request.GET.copy()
+    query["project"] = request.project.slug
     context = {
         "form": form,
         "runs": runs,
         "names": page.metric_choices(request.project),
-        "address": request.get_full_path(),
+        "address": f"{request.path}?{query.urlencode()}",
         "back": reverse("research"),
     }
     return render(request, "research/edit.html", context, status=422 if form.is_bound else 200)

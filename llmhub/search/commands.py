@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -92,9 +92,8 @@ def places(request: ProjectRequest, typed: Typed) -> list[Command]:
 def fitting(entries: tuple[Entry, ...], request: ProjectRequest, typed: Typed) -> Iterator[Command]:
     for entry in entries:
         if request.membership.may(entry.role) and fits(f"{entry.label} {entry.words}", typed):
-            url = address(entry.name)
-            if url is not None:
-                yield Command(str(entry.label), url, "" if entry.name else "theme")
+            url = reverse(entry.name) if entry.name else ""
+            yield Command(str(entry.label), url, does="" if entry.name else "theme")
 
 
 def projects(request: ProjectRequest, typed: Typed) -> Iterator[Command]:
@@ -102,14 +101,6 @@ def projects(request: ProjectRequest, typed: Typed) -> Iterator[Command]:
         label = _("Go to project %(project)s") % {"project": place.project}
         if place.project_id != request.project.pk and fits(label, typed):
             yield Command(label, f"{reverse('overview')}?project={place.project.slug}")
-
-
-def address(name: str) -> str | None:
-    """None where the page is still to come."""
-    try:
-        return reverse(name) if name else ""
-    except NoReverseMatch:
-        return None
 
 
 def fits(text: str, typed: Typed) -> bool:

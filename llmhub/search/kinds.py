@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlencode
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -44,11 +44,8 @@ ENTRIES = {
 
 
 def address(hit: Hit) -> str:
-    """Where it has its page; nothing where that page is still to come."""
-    try:
-        path = ADDRESSES[hit.kind](hit)
-    except NoReverseMatch:
-        return ""
+    """Where it has its page."""
+    path = ADDRESSES[hit.kind](hit)
     # A number leads into its project by itself; a slug is looked for in the current one.
     if hit.elsewhere is None or "slug" not in hit.facts:
         return path

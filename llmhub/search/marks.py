@@ -64,5 +64,4 @@ def matched(word: str, typed: Typed) -> int:
     for each in typed.words:
         if plain.startswith(each.text):
             return len(each.text) if len(plain) == len(word) else len(word)
-    stems = {stem for each in typed.words for stem in each.stems if len(stem) > 2}
-    return len(word) if any(plain.startswith(stem) for stem in stems) else 0
+    return len(word) if plain.startswith(typed.stems) else 0

@@ -37,22 +37,20 @@ def groups(hits: Sequence[Hit], typed: Typed) -> list[Group]:
     """Kinds that have just this name come first; otherwise they stand in one order."""
     by_kind = [(kind, list(found)) for kind, found in groupby(hits, key=lambda hit: hit.kind)]
     by_kind.sort(key=lambda each: min(hit.tier for hit in each[1]))
-    made = [Group(kind, str(kinds.TITLES[kind]), results(found, typed)) for kind, found in by_kind]
-    return [group for group in made if group.results]
+    return [Group(kind, str(kinds.TITLES[kind]), results(found, typed)) for kind, found in by_kind]
 
 
 def results(hits: Sequence[Hit], typed: Typed) -> list[Result]:
     return [
         Result(
             key=f"{hit.kind}-{hit.id}",
-            url=url,
+            url=kinds.address(hit),
             title=marked(hit.title, typed),
             excerpt=excerpt(telling(hit, typed), typed),
             detail=kinds.detail(hit),
             project=str(hit.elsewhere or ""),
         )
         for hit in hits
-        if (url := kinds.address(hit))
     ]
 
 

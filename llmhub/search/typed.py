@@ -8,6 +8,7 @@ since that is how the texts were.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.db import connection
 
@@ -15,11 +16,13 @@ from django.db import connection
 MOST_CHARACTERS = 200
 MOST_WORDS = 8
 
+# What PostgreSQL's parser calls all that is between words: “€” too, which no index holds.
+BLANK = 12
 SPLIT = """
 SELECT plain, lower(token), ts_lexize('english_stem', token), ts_lexize('french_stem', token)
 FROM (SELECT btrim(search_plain(%s)) AS plain) AS typed
 LEFT JOIN LATERAL ts_parse('default', plain) WITH ORDINALITY AS part (tokid, token, place)
-    ON token <> ' ' AND btrim(token) <> ''
+    ON tokid <> %s
 ORDER BY place
 """
 
@@ -57,6 +60,11 @@ class Typed:
         is_letter = len(self.words) == 1 and len(self.plain) == 1
         return self.all_of("A" if is_letter else "")
 
+    @cached_property
+    def stems(self) -> tuple[str, ...]:
+        """Of all words, but for those so short that anything begins with them."""
+        return tuple({stem for each in self.words for stem in each.stems if len(stem) > 2})
+
     @property
     def titles(self) -> str:
         return self.all_of("A")
@@ -75,7 +83,7 @@ def read(text: str) -> Typed:
     if not shown:
         return Typed("", "", (), False)
     with connection.cursor() as cursor:
-        cursor.execute(SPLIT, [shown])
+        cursor.execute(SPLIT, [shown, BLANK])
         rows = cursor.fetchall()
     words = [word(*row[1:]) for row in rows if row[1]]
     telling = [each for each in words if not each.is_common] or words

@@ -1,14 +1,8 @@
 // The charts of a page: one card a chart, made and removed as metrics come and go, in groups.
+import { element } from "./element.js";
 import { described, grouped } from "./lib/charts.js";
 import { format, gettext } from "./lib/i18n.js";
 import { Plot } from "./plot.js";
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.append(...children);
-  return made;
-}
 
 // A question mark that opens what the metric is and how it is read.
 function hint(text) {

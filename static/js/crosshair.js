@@ -1,5 +1,6 @@
 // One crosshair over all plots of a page, and beside it the values of all curves at that place.
 // The mouse moves it, the arrow keys too; a click or Enter holds it, Escape lets it go.
+import { element } from "./element.js";
 import { figure } from "./lib/format.js";
 import { format, gettext, locale, ngettext } from "./lib/i18n.js";
 import { neighbour, readout } from "./lib/readout.js";
@@ -188,13 +189,6 @@ const pixel = (card, event) => event.clientX - card.root.getBoundingClientRect()
 function zoomed([from, to], x, factor) {
   const at = Math.min(to, Math.max(from, x));
   return [at - (at - from) * factor, at + (to - at) * factor];
-}
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.append(...children);
-  return made;
 }
 
 function head(x, content, view) {

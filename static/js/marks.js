@@ -1,13 +1,7 @@
 // What happened in runs at a step: checkpoints, samples, and the notes that people pin there.
+import { element } from "./element.js";
 import { format, gettext, locale } from "./lib/i18n.js";
 import { marksPath, notePath } from "./lib/paths.js";
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.append(...children);
-  return made;
-}
 
 function button(text, work, className = "button small") {
   const made = element("button", className, text);

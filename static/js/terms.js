@@ -1,18 +1,12 @@
 // A term explains itself where it stands: links with data-term open its definition beside them, on
 // every page and in parts that come in later. Without this they lead to the term's own page.
+import { element } from "./element.js";
 import { gettext } from "./lib/i18n.js";
 import { place } from "./lib/placing.js";
 import { queryOf } from "./lib/term-query.js";
 
 const WORD = "a[data-term]";
 const ANCHORED = CSS.supports("position-area", "block-end span-inline-end");
-
-function element(tag, className, text = "") {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
 
 function button(className, text, act) {
   const made = element("button", `button quiet small ${className}`, text);

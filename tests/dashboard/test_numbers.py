@@ -21,6 +21,7 @@ from llmhub.dashboard import numbers
         (2**63 - 1, "9.22 × 10¹⁸"),
         (-2e16, "-2 × 10¹⁶"),
         (-2500, "-2.5k"),
+        (math.inf, "∞"),
         (None, ""),
     ],
 )

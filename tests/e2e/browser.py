@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ARGUMENTS = [
@@ -66,3 +67,14 @@ def overflow(page: Page) -> int:
     script = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     found: Any = page.evaluate(script)
     return int(found)
+
+
+def put_on(page: Page, theme: str) -> None:
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+
+
+def findings(page: Page) -> str:
+    """By the rules that axe has on by default. It comes in as a browser's tools do, and not as a
+    script of the page: the CSP stands as it is."""
+    found = Axe().run(page)
+    return found.generate_report() if found.violations_count else ""

@@ -46,6 +46,8 @@ PATHS = [
     "/checklists/{checklist}/do/evidence/?item=code",
     "/research/?state=all",
     "/research/hypotheses/new/?track=efficiency",
+    "/research/hypotheses/{hypothesis}/",
+    "/research/hypotheses/link/?runs={run}",
     "/reference/resources/new/",
     "/search/?q=loss",
     "/workers/",
@@ -66,7 +68,10 @@ from llmhub.registry import promotion
 from llmhub.registry.models import Model, Stage
 from llmhub.runs.models import Pipeline, Prediction, RunInput
 from llmhub.runs.states import State
-from tests.factories import make_attempt, make_checklist, make_item, make_model_version, make_run
+from tests.factories import (
+    make_attempt, make_checklist, make_hypothesis, make_item, make_model_version, make_run,
+)
+from tests.research.seeded import logged
 from tests.gates import guard_nothing
 project, data = Project.objects.first(), DatasetVersion.objects.first()
 pipeline = Pipeline.objects.create(project=project, name="From a text to an answer " * 4)
@@ -102,7 +107,12 @@ checklist = make_checklist(
     make_item("code", title={"en": "The code is at a commit that everybody knows"}),
     make_item("stop", how="machine", check="stopping-criteria"), run=held,
 )
-print(run.pk, pipeline.pk, first.model_id, checklist.pk)
+hypothesis = make_hypothesis(
+    project, "A statement that takes several lines of a telephone. " * 5,
+    metric="val/loss", direction="lower", baselines=[before], variants=[held],
+)
+logged(before, 3.1)
+print(run.pk, pipeline.pk, first.model_id, checklist.pk, hypothesis.pk)
 """
 BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 
@@ -111,7 +121,8 @@ BACKGROUND = "getComputedStyle(document.documentElement).backgroundColor"
 def made(hub: RunningHub) -> dict[str, str]:
     """What the paths name, by its name there."""
     said = hub.manage("shell", "--no-imports", "-c", MAKE)
-    return dict(zip(("run", "pipeline", "model", "checklist"), said.split()[-4:], strict=True))
+    names = ("run", "pipeline", "model", "checklist", "hypothesis")
+    return dict(zip(names, said.split()[-len(names) :], strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.browser import NARROW, WIDE, overflow
+from tests.e2e.browser import NARROW, WIDE, findings, overflow, put_on
 from tests.e2e.hub import RunningHub
 
 PATHS = [
@@ -17,14 +16,6 @@ PATHS = [
     "/research/tracks/efficiency/",
     "/research/scaling-laws/",
 ]
-PUT_ON = "theme => { document.documentElement.dataset.theme = theme; }"
-
-
-def findings(page: Page) -> str:
-    """By the rules that axe has on by default. It comes in as a browser's tools do, and not as a
-    script of the page: the CSP stands as it is."""
-    found = Axe().run(page)
-    return found.generate_report() if found.violations_count else ""
 
 
 def test_axe_finds_nothing_in_either_theme(hub: RunningHub, page: Page):
@@ -34,10 +25,10 @@ def test_axe_finds_nothing_in_either_theme(hub: RunningHub, page: Page):
     for path in PATHS:
         page.set_viewport_size(WIDE["viewport"])
         page.goto(f"{hub.url}{path}")
-        page.evaluate(PUT_ON, "light")
+        put_on(page, "light")
         found[path, "light, wide"] = findings(page)
         page.set_viewport_size(NARROW["viewport"])
-        page.evaluate(PUT_ON, "dark")
+        put_on(page, "dark")
         found[path, "dark, narrow"] = findings(page)
         assert overflow(page) == 0, path
     assert {place: report for place, report in found.items() if report} == {}

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.e2e.browser import NARROW, Complaints, overflow
+from tests.e2e.browser import NARROW, Complaints, findings, overflow, put_on
 from tests.e2e.hub import RunningHub
-
-PUT_ON = "theme => { document.documentElement.dataset.theme = theme; }"
-
-
-def findings(page: Page) -> str:
-    found = Axe().run(page)
-    return found.generate_report() if found.violations_count else ""
 
 
 def test_what_is_typed_is_found_and_opened_by_the_keyboard(hub: RunningHub, page: Page):
@@ -27,7 +19,7 @@ def test_what_is_typed_is_found_and_opened_by_the_keyboard(hub: RunningHub, page
     page.keyboard.type("perplexité")
     expect(options.first).to_contain_text("Perplexity")
     for theme in ("light", "dark"):
-        page.evaluate(PUT_ON, theme)
+        put_on(page, theme)
         assert findings(page) == "", theme
     page.keyboard.press("ArrowDown")
     expect(options.first).to_have_attribute("aria-selected", "true")

@@ -132,7 +132,7 @@ def from_the_form_to_its_curve(page: Page, hub: RunningHub) -> None:
     step = page.get_by_label("Read the rate at a step")
     steps = int(step.get_attribute("max") or 0)
     step.press("End")
-    expect(page.locator("[data-readout]")).to_contain_text(f"Step {steps + 1}:")
+    expect(page.locator("[data-readout]")).to_contain_text(f"Step {steps + 1:,}:")
     page.get_by_label("Schedule", exact=True).select_option("constant")
     expect(page.locator("[data-readout]")).to_contain_text("0.0012")
     page.get_by_label("Steps of warm-up").press("Home")

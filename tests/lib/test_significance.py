@@ -102,5 +102,9 @@ def test_welchs_interval_holds_whatever_the_spread_of_each():
     # 4.68 degrees of freedom, of which 4 are taken: 2.7764 standard errors of 0.03945.
     assert (found.low, found.high) == pytest.approx((-0.2920, -0.0730), abs=1e-4)
     assert significance.difference_of_means(first, [2.9]) is None
+    for scale in (1e-90, 1e90):
+        scaled = ([scale * value for value in values] for values in (first, second))
+        wide = significance.difference_of_means(*scaled)
+        assert wide.low / scale == pytest.approx(found.low)
     same = significance.difference_of_means([1.0, 1.0], [2.0, 2.0])
     assert (same.low, same.high) == (1.0, 1.0)

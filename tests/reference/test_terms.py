@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from django.template import Context, Template
 from django.urls import reverse
+from django.utils import timezone
 
 from llmhub.accounts.models import Project
 from llmhub.lib import metric_names
@@ -126,6 +127,7 @@ def test_the_losses_are_of_the_project_the_named_run_first(as_bob, atlas, charli
     first, second = (run_with_loss(atlas, name) for name in ("first", "second"))
     theirs = run_with_loss(Project.objects.get(slug="borealis"), "theirs")
     make_run(atlas, name="without")
+    Run.objects.filter(pk=run_with_loss(atlas, "thrown away").pk).update(trashed_at=timezone.now())
 
     def listed(**query: object) -> list[int]:
         return [run["id"] for run in as_bob.get(reverse("loss-runs"), query).json()["runs"]]

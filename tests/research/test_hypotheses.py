@@ -5,12 +5,12 @@ import html
 import pytest
 from django.urls import reverse
 
-from llmhub.accounts.models import AuditEntry
+from llmhub.accounts.models import AuditEntry, Role
 from llmhub.research import evidence, services
 from llmhub.research.models import Act, Hypothesis, LinkedRun, Part, State
 from llmhub.runs import organise
 from llmhub.runs.models import Run
-from tests.factories import make_hypothesis, make_project, make_run, make_user
+from tests.factories import join, make_hypothesis, make_project, make_run, make_user
 from tests.research.seeded import ended
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +22,9 @@ WRITTEN = {
     "threshold": "0.02",
     "reading": "last",
 }
+
+
+IN_FRENCH = {"accept-language": "fr"}
 
 
 def page(found):
@@ -41,6 +44,14 @@ def test_a_hypothesis_is_written_and_told(as_alice, alice, atlas):
     shown = text(as_alice.get(page(found)))
     assert "val/loss is lower than the baseline by at least 0.02" in shown
     assert "<strong>of this</strong>" in shown
+
+
+def test_the_form_stays_with_the_project_in_which_it_was_opened(as_alice, alice, atlas):
+    opened = as_alice.get(reverse("hypothesis-new"))
+    join(alice, make_project("borealis"), Role.MEMBER)
+    as_alice.get(reverse("research"), {"project": "borealis"})
+    as_alice.post(opened.context["address"], WRITTEN)
+    assert Hypothesis.objects.get().project == atlas
 
 
 @pytest.mark.parametrize(
@@ -88,6 +99,19 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(as_alice, alice, at
     found.refresh_from_db()
     assert found.statement == "The second says"
     assert [event.act for event in found.events.all()] == [Act.EDITED, Act.EDITED]
+
+
+def test_numbers_and_choices_are_told_in_the_readers_words(as_alice, atlas):
+    as_alice.post(reverse("hypothesis-new"), {**WRITTEN, "threshold": "0,02"}, headers=IN_FRENCH)
+    found = Hypothesis.objects.get()
+    assert found.threshold == 0.02
+    edit = reverse("hypothesis-edit", args=[found.pk])
+    assert 'value="0,02"' in text(as_alice.get(edit, headers=IN_FRENCH))
+    as_alice.post(edit, {**WRITTEN, "direction": "higher", "threshold": "0.5", "base": 1})
+    shown = text(as_alice.get(page(found), headers=IN_FRENCH))
+    assert "by at least 0,5" in shown
+    assert "<del>0,02</del> → <ins>0,5</ins>" in shown
+    assert "<del>lower than the baseline</del> → <ins>higher than the baseline</ins>" in shown
 
 
 def test_saving_what_holds_already_changes_nothing(as_alice, atlas):

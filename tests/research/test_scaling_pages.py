@@ -48,6 +48,8 @@ def test_the_budget_of_gopher_in_the_address(as_bob, gpt2):
     ("said", "shown"),
     [
         ({"by": "parameters", "parameters": "1.3B", "law": "twenty"}, "26B"),
+        ({"by": "parameters", "parameters": "1,3B", "law": "twenty"}, "26B"),
+        ({"by": "parameters", "parameters": "1,300,000,000", "law": "twenty"}, "26B"),
         ({"by": "tokens", "tokens": "300B", "law": "twenty"}, "15B"),
         ({"by": "hours", "hours": "1000", "device": "H100", "utilisation": "40"}, "1.42 × 10²¹"),
     ],
@@ -236,6 +238,24 @@ def test_a_law_that_may_be_anything_names_no_size(as_bob, gpt2, fitted):
     page = text_of(asked(as_bob, flops="1e18", law="own"))
     assert "These runs do not tell. The best size may be anything from" in page
     assert "Without a best size there is nothing to propose" in page
+
+
+def test_samples_without_a_best_size_leave_its_interval_open(as_bob, gpt2, fitted):
+    law, nothing = [1.8, 480, 2000, 0.34, 0.36], [0.0] * 5
+    Job.objects.filter(pk=fitted.pk).update(
+        result={"law": law, "samples": [law] * 30 + [nothing] * 10}
+    )
+    answer = asked(as_bob, flops="1e18", law="own")
+    assert "anything from 0 to ∞ parameters" in text_of(answer)
+    own = next(one for one in answer.context["chart"]["curves"] if "low" in one)
+    assert min(own["low"]) > 1.8
+
+
+def test_a_budget_beyond_any_number_is_refused(as_bob, gpt2, fitted):
+    law = [1.8, 1e12, 2.0, 1.9, 0.03]
+    Job.objects.filter(pk=fitted.pk).update(result={"law": law, "samples": [law] * 40})
+    page = text_of(asked(as_bob, by="parameters", parameters="1e15", law="own"))
+    assert "That is ∞ operations" in page
 
 
 def test_a_law_without_a_best_size_cannot_be_chosen(as_bob, gpt2, fitted):

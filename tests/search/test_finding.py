@@ -14,9 +14,11 @@ from tests.factories import (
     join,
     make_dataset_version,
     make_external_run,
+    make_item,
     make_model_version,
     make_project,
     make_run,
+    make_template,
 )
 from tests.search.world import one_of_every_kind, put_away
 
@@ -221,3 +223,10 @@ def test_each_source_has_an_index_that_it_is_asked_by():
         for table in tables:
             cursor.execute(f"EXPLAIN SELECT FROM {table} WHERE words @@ '''a'':*'::tsquery")
             assert f"{table}_words" in str(cursor.fetchall())
+
+
+def test_a_word_at_the_beginning_of_a_line_of_a_template_is_found(search, atlas):
+    helped = {"en": "The first line ends.\nZebras begin the second."}
+    make_template(make_item("rare", title={"en": "Is it?"}, help=helped), project=atlas)
+
+    assert [kind for kind, _title in search("zebra")] == ["template"]

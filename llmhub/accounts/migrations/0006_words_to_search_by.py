@@ -44,7 +44,9 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN array_to_string(contents, ' '
 
 CREATE FUNCTION search_joined(contents jsonb, path jsonpath) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN jsonb_path_query_array(contents, path)::text;
+RETURN (
+    SELECT string_agg(found #>> '{}', ' ') FROM jsonb_path_query(contents, path) AS found
+);
 """
 
 

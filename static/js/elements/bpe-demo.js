@@ -1,6 +1,7 @@
 // Byte-pair merges on the text that a person types, one at a time.
+import { element } from "../element.js";
 import { Bpe, LONGEST } from "../lib/bpe.js";
-import { figure } from "../lib/format.js";
+import { figure, whole } from "../lib/format.js";
 import { format, gettext, ngettext } from "../lib/i18n.js";
 import { visible } from "../lib/visible.js";
 
@@ -8,13 +9,6 @@ const BEAT_MS = 700;
 const SHOWN_PAIRS = 6;
 // Neighbouring tokens take turns; their edges tell them apart without the colour.
 const SHADES = 4;
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.append(...children);
-  return made;
-}
 
 class BpeDemo extends HTMLElement {
   connectedCallback() {
@@ -44,7 +38,7 @@ class BpeDemo extends HTMLElement {
     this.bpe = new Bpe(this.text.value);
     const cut = this.querySelector("[data-cut]");
     cut.hidden = !this.bpe.isCut;
-    cut.textContent = format(gettext("Only the first {n} characters are used."), { n: LONGEST });
+    cut.textContent = format(gettext("Only the first {n} characters are used."), { n: whole(LONGEST) });
     this.show(gettext("At the start every byte is a token."));
   }
 
@@ -67,7 +61,7 @@ class BpeDemo extends HTMLElement {
   all() {
     while (this.bpe.step());
     const text = ngettext("{n} merge, then no pair occurs twice.", "{n} merges, then no pair occurs twice.", this.bpe.merges.length);
-    this.show(format(text, { n: this.bpe.merges.length }));
+    this.show(format(text, { n: whole(this.bpe.merges.length) }));
   }
 
   play() {
@@ -128,7 +122,7 @@ class BpeDemo extends HTMLElement {
       const head = element("th", "", this.token(left), " + ", this.token(right));
       head.scope = "row";
       const next = place ? [] : [element("span", "badge accent", gettext("next"))];
-      return element("tr", "", head, element("td", "num", String(count)), element("td", "", ...next));
+      return element("tr", "", head, element("td", "num", whole(count)), element("td", "", ...next));
     });
     this.querySelector("[data-pairs]").replaceChildren(...rows);
   }
@@ -141,9 +135,9 @@ class BpeDemo extends HTMLElement {
   showFigures() {
     const { count, characters, vocabulary, merges } = this.bpe;
     const texts = {
-      tokens: String(count),
+      tokens: whole(count),
       ratio: count ? figure(characters / count, 3) : "–",
-      vocabulary: format(gettext("256 bytes + {n}"), { n: vocabulary - 256 }),
+      vocabulary: format(gettext("256 bytes + {n}"), { n: whole(vocabulary - 256) }),
     };
     for (const [name, text] of Object.entries(texts)) {
       this.querySelector(`[data-figure="${name}"]`).textContent = text;

@@ -1,5 +1,5 @@
 // Perplexity as exp(loss): of a run of the project (`?run=`), and of any loss.
-import { compact, figure } from "../lib/format.js";
+import { compact, figure, whole } from "../lib/format.js";
 import { format, gettext } from "../lib/i18n.js";
 import { number } from "../lib/words.js";
 import { LineChart } from "../line-chart.js";
@@ -102,7 +102,7 @@ class PerplexityDemo extends HTMLElement {
     if (!point) return;
     this.step.value = place;
     for (const chart of this.charts) chart.mark(place);
-    const values = { step: point.x, loss: figure(point.y, 4), perplexity: figure(Math.exp(point.y), 4) };
+    const values = { step: whole(point.x), loss: figure(point.y, 4), perplexity: figure(Math.exp(point.y), 4) };
     const text = format(gettext("Step {step}: loss {loss}, perplexity exp({loss}) = {perplexity}"), values);
     const even = this.vocabulary
       ? format(gettext("; guessing evenly would be {vocabulary}"), { vocabulary: compact(this.vocabulary) })

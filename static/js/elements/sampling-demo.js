@@ -1,5 +1,6 @@
 // What temperature, top-k and top-p make of a model's next token, and draws from it.
-import { figure } from "../lib/format.js";
+import { element } from "../element.js";
+import { figure, whole } from "../lib/format.js";
 import { format, gettext, locale } from "../lib/i18n.js";
 import { distribution, drawn, entropy } from "../lib/sampling.js";
 import { visible } from "../lib/visible.js";
@@ -19,13 +20,6 @@ function percent(part) {
 }
 
 const sum = (values) => values.reduce((all, value) => all + value, 0);
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.append(...children);
-  return made;
-}
 
 class SamplingDemo extends HTMLElement {
   async connectedCallback() {
@@ -65,18 +59,30 @@ class SamplingDemo extends HTMLElement {
     event?.preventDefault();
     const token = document.body.getAttribute("hx-headers");
     const body = new URLSearchParams({ version: this.models.value, text: this.field("typed").value });
+    this.asked = body;
     this.setAttribute("aria-busy", "true");
     try {
       const headers = JSON.parse(token);
       const answer = await fetch(this.dataset.live, { method: "POST", headers, body, redirect: "manual" });
       const found = await answer.json();
-      this.refuse(found.error ?? "");
-      if (!found.error) this.take(found);
+      this.hear(found, body);
     } catch {
-      this.refuse(gettext("The model could not be asked. Load the page again."));
+      this.hear({ error: gettext("The model could not be asked. Load the page again.") }, body);
     }
-    this.removeAttribute("aria-busy");
   };
+
+  // Unless another model or text was chosen meanwhile.
+  hear(found, asked) {
+    if (asked !== this.asked) return;
+    this.forget();
+    this.refuse(found.error ?? "");
+    if (!found.error) this.take(found);
+  }
+
+  forget() {
+    this.asked = null;
+    this.removeAttribute("aria-busy");
+  }
 
   refuse(text) {
     const place = this.querySelector("[data-refused]");
@@ -99,6 +105,7 @@ class SamplingDemo extends HTMLElement {
   turn() {
     const isLive = this.models.value !== "";
     for (const part of this.querySelectorAll("[data-of]")) part.hidden = (part.dataset.of === "live") !== isLive;
+    this.forget();
     this.refuse("");
     if (isLive) this.ask();
     else this.choose();
@@ -143,17 +150,13 @@ class SamplingDemo extends HTMLElement {
     const { before, after, kept } = this.found;
     const all = this.entries.map(({ count }) => count);
     const texts = {
-      kept: format(gettext("{kept} of {all}"), { kept: this.whole(sum(kept)), all: this.whole(sum(all)) }),
+      kept: format(gettext("{kept} of {all}"), { kept: whole(sum(kept)), all: whole(sum(all)) }),
       before: format(gettext("{nats} nats"), { nats: figure(entropy(before, all), 3) }),
       after: format(gettext("{nats} nats"), { nats: figure(entropy(after, kept), 3) }),
     };
     for (const [name, text] of Object.entries(texts)) {
       this.querySelector(`[data-figure="${name}"]`).textContent = text;
     }
-  }
-
-  whole(value) {
-    return new Intl.NumberFormat(locale()).format(value);
   }
 
   // Each of the likeliest, and all others together.
@@ -179,7 +182,7 @@ class SamplingDemo extends HTMLElement {
   nameOf(places) {
     if (places.length === 1) return visible(this.entries[places[0]].text);
     const count = sum(places.map((at) => this.entries[at].count));
-    return format(gettext("{count} others"), { count: this.whole(count) });
+    return format(gettext("{count} others"), { count: whole(count) });
   }
 
   row({ places, name, before, after, kept }, largest) {
@@ -222,7 +225,7 @@ class SamplingDemo extends HTMLElement {
     const all = sum([...this.counts.values()]);
     const said = times === 1 ? gettext("Drawn: “{token}”. {all} in all.") : gettext("{all} tokens drawn.");
     const token = text === null ? gettext("one of the others") : visible(text);
-    this.tellDraws(format(said, { token, all: this.whole(all) }));
+    this.tellDraws(format(said, { token, all: whole(all) }));
   }
 
   // Beside each count what was to be expected.
@@ -231,7 +234,7 @@ class SamplingDemo extends HTMLElement {
     for (const row of this.querySelectorAll("tbody tr")) {
       const count = sum(row.places.map((at) => this.counts.get(at) ?? 0));
       const expected = all * sum(row.places.map((at) => this.found.after[at]));
-      const told = `${this.whole(count)} / ${expected < 100 ? figure(expected, 3) : this.whole(Math.round(expected))}`;
+      const told = `${whole(count)} / ${expected < 100 ? figure(expected, 3) : whole(Math.round(expected))}`;
       row.lastElementChild.textContent = count || expected ? told : "";
       row.lastElementChild.hidden = !all;
     }

@@ -1,6 +1,6 @@
 // The learning rate over a recipe's steps, with its values to be moved. `?recipe=` names the recipe,
 // and values beside it (as the launch form gives them) take the place of the recipe's own.
-import { compact, figure } from "../lib/format.js";
+import { compact, figure, whole } from "../lib/format.js";
 import { format, gettext } from "../lib/i18n.js";
 import { learningRate, scheduleCurve, warmupSteps } from "../lib/schedule.js";
 import { LineChart } from "../line-chart.js";
@@ -127,7 +127,7 @@ class ScheduleDemo extends HTMLElement {
     slider.value = step;
     const value = learningRate(this.values, step, this.total);
     const text = format(gettext("Step {step}: {rate}, {what}"), {
-      step: step + 1,
+      step: whole(step + 1),
       rate: rate(value),
       what: this.phase(step),
     });

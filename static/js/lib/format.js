@@ -10,6 +10,9 @@ function significant(value, digits) {
   }).format(value);
 }
 
+// 1234567 -> "1,234,567"
+export const whole = (value) => new Intl.NumberFormat(locale()).format(value);
+
 // 1234567 -> "1.23M"; 9.22 × 10¹⁸ for what no prefix reaches.
 export function compact(value) {
   if (value === null || value === undefined) return "";
