@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from ninja import Field, P, QueryEx, Router, Schema
 
 from llmhub.api.auth import LAUNCH, READ
@@ -32,38 +33,47 @@ class LinkOut(Schema):
         return cls(run=link.run_id, part=Part(link.part), note=link.note)
 
 
-class HypothesisOut(Schema):
+class HypothesisLine(Schema):
+    """Without the texts that may be long."""
+
     id: int
     url: str
     statement: str
-    notes: str = Field(description="Markdown.")
     track: str = Field(description="The slug of a research track, or empty.")
     metric: str = Field(description="The deciding metric, or empty.")
     direction: str = Field(description="What is expected of the variant: lower, higher or empty.")
     threshold: float | None = Field(description="By how much at least.")
     reading: str = Field(description="Which value of a run counts: last or best.")
     state: State
-    conclusion: str = Field(description="Markdown.")
     concluded_at: datetime | None
     owner: str | None
     created_at: datetime
     runs: list[LinkOut]
 
     @classmethod
-    def of(cls, found: Hypothesis) -> HypothesisOut:
+    def of(cls, found: Hypothesis, **more: Any) -> Self:
         """Needs what `all_of` selects."""
-        same = ("statement", "notes", "track", "metric", "direction", "threshold", "reading")
+        same = ("statement", "track", "metric", "direction", "threshold", "reading")
         return cls(
             id=found.pk,
             url=reverse("hypothesis", args=[found.pk]),
             **{name: getattr(found, name) for name in same},
             state=State(found.state),
-            conclusion=found.conclusion,
             concluded_at=found.concluded_at,
             owner=found.owner.email if found.owner else None,
             created_at=found.created_at,
             runs=[LinkOut.of(link) for link in found.links.all()],
+            **more,
         )
+
+
+class HypothesisOut(HypothesisLine):
+    notes: str = Field(description="Markdown.")
+    conclusion: str = Field(description="Markdown.")
+
+    @classmethod
+    def of(cls, found: Hypothesis, **more: Any) -> Self:
+        return super().of(found, notes=found.notes, conclusion=found.conclusion, **more)
 
 
 class LinkIn(Schema):
@@ -80,17 +90,17 @@ def all_of(request: HttpRequest) -> Any:
     return rows.prefetch_related(Prefetch("links", links))
 
 
-@router.get("/hypotheses", response=list[HypothesisOut], auth=READ)
+@router.get("/hypotheses", response=list[HypothesisLine], auth=READ)
 def list_hypotheses(
     request: HttpRequest,
     state: State | None = None,
     limit: QueryEx[int, P(ge=1, le=500)] = 50,
     offset: QueryEx[int, P(ge=0, le=2**31)] = 0,
-) -> list[HypothesisOut]:
-    """The newest first, without those in the archive."""
-    rows = all_of(request).listed()
+) -> list[HypothesisLine]:
+    """The newest first, without those in the archive; each by itself has its notes too."""
+    rows = all_of(request).listed().defer("notes", "conclusion")
     rows = rows.filter(state=state) if state else rows
-    return [HypothesisOut.of(found) for found in rows[offset : offset + limit]]
+    return [HypothesisLine.of(found) for found in rows[offset : offset + limit]]
 
 
 @router.get("/hypotheses/{int:hypothesis_id}", response=HypothesisOut, auth=READ)
@@ -109,6 +119,8 @@ def link_run(
     """A run that is part of it already stays as it is."""
     found = get_object_or_404(all_of(request), pk=hypothesis_id)
     run, said = run_of(request, run_id), body or LinkIn()
+    if run.trashed_at is not None:
+        raise NotLinked({"run": [_("The run is in the trash: have it back first.")]})
     try:
         linking.link(found, [run], token(request).user, said.part, said.note)
     except Refused as refusal:

@@ -8,10 +8,10 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import ListsErrors
 from llmhub.accounts.models import Role
 from llmhub.checklists import changing_rule, changing_templates, templates
 from llmhub.checklists.models import LaunchRule
-from llmhub.datasets.forms import ListsErrors
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from llmhub.accounts.form_parts import FieldErrors
 from llmhub.checklists import changing_templates
 from llmhub.checklists.items import MOST_GROUPS, MOST_ITEMS, Content
 from llmhub.checklists.models import Guards, Template, TemplateChange, TemplateVersion
@@ -30,7 +31,6 @@ from llmhub.checklists.template_forms import (
 )
 from llmhub.checklists.template_layout import GroupLayout, Layout
 from llmhub.lib.texts import whole
-from llmhub.recipes.forms import FieldErrors
 from llmhub.runs.said import Refused
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import FieldErrors, ListsErrors
 from llmhub.datasets import imports, licences
 from llmhub.datasets.models import Dataset, Import
 from llmhub.datasets.problems import explain
@@ -21,20 +22,6 @@ if TYPE_CHECKING:
 Origin = Import.Origin
 ENDINGS = ".txt,.md,.jsonl,.ndjson,.csv,.tsv,.parquet,.gz,.zst"
 HUB_NAME = r"\A[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?\Z"
-
-
-class ListsErrors(forms.BaseForm):
-    def error_list(self) -> list[dict[str, Any]]:
-        """For the summary above the form, which links to the fields."""
-        return [
-            {
-                "name": name if name in self.fields else "",
-                "field_id": self[name].id_for_label if name in self.fields else "",
-                "label": self[name].label if name in self.fields else "",
-                "reasons": reasons,
-            }
-            for name, reasons in self.errors.items()
-        ]
 
 
 class FactsForm(ListsErrors, forms.ModelForm):  # type: ignore[type-arg]
@@ -209,7 +196,7 @@ class ImportForm:
     def errors(self) -> bool:
         return any(form.errors for form in self.forms)
 
-    def error_list(self) -> list[dict[str, Any]]:
+    def error_list(self) -> list[FieldErrors]:
         return [error for form in self.forms for error in form.error_list()]
 
     def begin(self, user: User) -> Import | None:

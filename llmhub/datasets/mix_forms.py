@@ -11,12 +11,13 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import FieldErrors
 from llmhub.datasets import mixes
 from llmhub.datasets.mix_page import versions_with_parts
 from llmhub.datasets.mixes import MAX_PARTS, TOLERANCE, Conflict, NameTaken, Unchanged
 from llmhub.datasets.models import DatasetVersion, Mix, MixPart, MixVersion
 from llmhub.lib.texts import whole
-from llmhub.recipes.forms import FieldErrors, shown
+from llmhub.recipes.forms import shown
 from llmhub.recipes.templatetags.recipes import decimal
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ TAGS = {
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES = {"http", "https", "mailto"}
+# Where a link leads learns nothing of this page, and gains nothing by it.
+LINK_REL = "noopener noreferrer nofollow"
 # Below the headings of the page.
 HEADINGS = {"h1": "h3", "h2": "h4", "h3": "h5", "h4": "h6", "h5": "h6"}
 
@@ -25,4 +27,6 @@ def html_of(text: str) -> str:
     for token in tokens:
         token.tag = HEADINGS.get(token.tag, token.tag)
     written = _reader.renderer.render(tokens, _reader.options, {})
-    return nh3.clean(written, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES)
+    return nh3.clean(
+        written, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel=LINK_REL
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 
 # As Django's SlugField, and a dot: gpt2-1.3b. What is no slug is the name of nothing.
 _SLUG = re.compile(r"[A-Za-z0-9_.-]+\Z")
@@ -18,6 +19,12 @@ def whole(text: str) -> int | None:
 
 def is_slug(text: str) -> bool:
     return _SLUG.match(text) is not None
+
+
+def is_seen(text: str) -> bool:
+    """Whether nothing in it is invisible, or turns the direction in which it is read. The spaces
+    that French puts before signs are no printable characters for Python, and are seen."""
+    return all(sign.isprintable() or unicodedata.category(sign) == "Zs" for sign in text)
 
 
 def is_storable(value: object) -> bool:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from pydantic import ValidationError
 
+from llmhub.accounts.form_parts import ListsErrors
 from llmhub.recipes import specs
 from llmhub.recipes.fields import KIND, Field, describe_values
 from llmhub.recipes.problems import explain
@@ -116,14 +117,6 @@ def text_attributes(field: Field) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class FieldErrors:
-    name: str
-    field_id: str
-    label: str
-    reasons: list[str]
-
-
-@dataclass(frozen=True)
 class Group:
     name: str
     title: str
@@ -173,7 +166,7 @@ def differing(values: Mapping[str, Any], reference: Mapping[str, Any]) -> dict[s
     return {name: value for name, value in values.items() if value != reference.get(name)}
 
 
-class SpecForm(forms.Form):
+class SpecForm(ListsErrors, forms.Form):
     """The values of a spec as text, against a flattened reference that says what was changed."""
 
     left_out: frozenset[str] = frozenset()
@@ -226,17 +219,6 @@ class SpecForm(forms.Form):
             place = name if name in self.fields else None
             if place is None or not self.has_error(place):
                 self.add_error(place, reasons)
-
-    def error_list(self) -> list[FieldErrors]:
-        """For the summary above the form, which links to the fields."""
-        return [
-            self.errors_of(name, [str(r) for r in reasons]) for name, reasons in self.errors.items()
-        ]
-
-    def errors_of(self, name: str, reasons: list[str]) -> FieldErrors:
-        if name not in self.fields or self[name].is_hidden:
-            return FieldErrors("", "", "", reasons)
-        return FieldErrors(name, self[name].id_for_label, str(self[name].label), reasons)
 
     def groups(self) -> list[Group]:
         changed = self.changed_values()

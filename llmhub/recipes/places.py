@@ -43,8 +43,10 @@ def setting(name: str, values: Values) -> Place:
 
 
 def page_of(name: str, values: Values) -> str:
-    """Of the first recipe that says something there; a recipe shows what is set."""
+    """Of the first recipe that says something there; a recipe shows what is set. What kind of
+    spec it is stands at its head, and not among its fields."""
     for slug, flat in values.items():
         if flat.get(name) is not None:
-            return f"{reverse('recipe', args=[slug])}#{field_id(name)}"
+            anchor = "" if name in fields.KIND else f"#{field_id(name)}"
+            return reverse("recipe", args=[slug]) + anchor
     return ""

@@ -20,7 +20,9 @@ DRAWN = ("learning_rate", "min_lr", "lr_schedule", "warmup_steps", "warmup_ratio
 @project_required()
 def recipe_schedules(request: ProjectRequest) -> HttpResponse:
     visible = Recipe.objects.visible_in(request.project).with_latest()
-    return JsonResponse({"recipes": [schedule_of(recipe) for recipe in visible]})
+    # Nothing is drawn of one that has no version yet.
+    found = [recipe for recipe in visible if recipe.latest_spec]  # type: ignore[attr-defined]
+    return JsonResponse({"recipes": [schedule_of(recipe) for recipe in found]})
 
 
 def schedule_of(recipe: Recipe) -> dict[str, Any]:

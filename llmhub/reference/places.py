@@ -71,6 +71,11 @@ class Found:
     def number(self) -> int:
         return len(self.places) if self.count is None else self.count
 
+    @property
+    def left(self) -> int:
+        """Those that are not named."""
+        return self.number - len(self.places)
+
 
 @dataclass(frozen=True)
 class Places:

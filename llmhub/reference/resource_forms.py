@@ -9,7 +9,9 @@ from django.core.validators import URLValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import ListsErrors, MarkdownField, RevisionField
 from llmhub.lib.remarks import UNFIT, UNFIT_IN_NAMES
+from llmhub.lib.texts import is_seen
 from llmhub.reference import glossary, resources
 from llmhub.reference.models import OwnResource
 
@@ -71,7 +73,7 @@ def names() -> dict[str, str]:
     return found
 
 
-class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]
+class ResourceForm(ListsErrors, forms.ModelForm):  # type: ignore[type-arg]
     url = AddressField(
         label=gettext_lazy("Address"),
         help_text=gettext_lazy("The hub never opens it."),
@@ -81,11 +83,12 @@ class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text=gettext_lazy("Of the glossary, separated by commas: shown as links beside it."),
     )
-    revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    revision = RevisionField()
 
     class Meta:
         model = OwnResource
         fields = ["title", "url", "purpose", "notes", "terms"]
+        field_classes = {"notes": MarkdownField}
         widgets = {"notes": forms.Textarea({"rows": 5})}
         help_texts = {"notes": gettext_lazy("What it is good for. Markdown.")}
 
@@ -93,6 +96,8 @@ class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]
         title = str(self.cleaned_data["title"])
         if UNFIT_IN_NAMES.search(title):
             raise ValidationError(_("This text holds characters that cannot be stored."))
+        if not is_seen(title):
+            raise ValidationError(_("A title holds no characters that cannot be seen."))
         return title
 
     def clean_notes(self) -> str:
@@ -107,7 +112,7 @@ class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]
             return None
         row: OwnResource = self.instance
         if row.pk is not None:
-            row.revision = self.cleaned_data["revision"] or 0
+            row.revision = self.cleaned_data["revision"]
         if resources.save(row):
             return row
         self.add_error(
@@ -118,15 +123,3 @@ class ResourceForm(forms.ModelForm):  # type: ignore[type-arg]
             ),
         )
         return None
-
-    def error_list(self) -> list[dict[str, Any]]:
-        """For the summary above the form, which links to the fields."""
-        return [
-            {
-                "name": name if name in self.fields else "",
-                "field_id": self[name].id_for_label if name in self.fields else "",
-                "label": self[name].label if name in self.fields else "",
-                "reasons": reasons,
-            }
-            for name, reasons in self.errors.items()
-        ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from django.db.models import F
 from django.utils import timezone
+from django.utils.encoding import punycode
 from django.utils.safestring import SafeString, mark_safe
 
 from llmhub.lib import markdown
@@ -39,7 +40,13 @@ class Shown:
 
     @property
     def host(self) -> str:
-        return (urlsplit(self.url).hostname or "").removeprefix("www.")
+        """As it is asked for: letters of other scripts may look like those of a known name."""
+        name = (urlsplit(self.url).hostname or "").removeprefix("www.")
+        try:
+            return punycode(name)
+        except UnicodeError:
+            # No server can have this name.
+            return quote(name)
 
 
 @dataclass(frozen=True)

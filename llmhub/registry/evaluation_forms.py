@@ -12,13 +12,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import ListsErrors
 from llmhub.accounts.models import Project
 from llmhub.datasets.models import DatasetVersion, Kind
 from llmhub.datasets.problems import explain
 from llmhub.lib import task_rows
 from llmhub.lib.problems import Problem
 from llmhub.lib.task_rows import TaskKind
-from llmhub.recipes.forms import FieldErrors
 from llmhub.registry import evaluating
 from llmhub.registry.evaluating import MOST_ITEMS, MOST_NEW_TOKENS, OPTIONS
 from llmhub.registry.models import (
@@ -70,22 +70,7 @@ def learned_data(project: Project) -> QuerySet[DatasetVersion]:
     return rows.select_related("dataset__project").defer("sample").order_by("dataset__name", "-pk")
 
 
-class ErrorList:
-    """What the summary above a form links to."""
-
-    def error_list(self: Any) -> list[FieldErrors]:
-        return [
-            FieldErrors(
-                name if name in self.fields else "",
-                self[name].id_for_label if name in self.fields else "",
-                str(self[name].label) if name in self.fields else "",
-                [str(reason) for reason in reasons],
-            )
-            for name, reasons in self.errors.items()
-        ]
-
-
-class EvaluateForm(ErrorList, forms.Form):
+class EvaluateForm(ListsErrors, forms.Form):
     versions = forms.MultipleChoiceField(
         label=gettext_lazy("Versions"),
         widget=forms.CheckboxSelectMultiple,
@@ -174,7 +159,7 @@ def titled(tasks: dict[str, EvaluationTask]) -> list[tuple[str, str]]:
     return [(pk, f"{task} · {task.get_kind_display()}") for pk, task in tasks.items()]
 
 
-class TaskForm(ErrorList, forms.Form):
+class TaskForm(ListsErrors, forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     kind = forms.ChoiceField(label=gettext_lazy("Scored by"))
     description = forms.CharField(

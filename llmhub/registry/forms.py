@@ -7,8 +7,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import ListsErrors
 from llmhub.accounts.models import Project, User
-from llmhub.datasets.forms import ListsErrors
 from llmhub.recipes.templatetags.recipes import value
 from llmhub.registry import promotion, registering
 from llmhub.registry.models import Model, ModelVersion, Promotion, Stage

@@ -80,5 +80,13 @@ def told(answer: Answer) -> dict[str, Any]:
     if not answer.tokens:
         problem = explain(answer.problem)
         raise NotAnswered(str(problem) if problem else _("It gave no answer."))
-    spread: dict[str, Any] = answer.tokens[0]["spread"]
+    spread: dict[str, Any] | None = answer.tokens[0].get("spread")
+    if spread is None:
+        # Its process runs from before the hub was brought up to date.
+        raise NotAnswered(
+            _(
+                "This model was loaded by an older release of the hub. Wait until it has left the "
+                "memory, then ask it in the playground, which loads it anew."
+            )
+        )
     return {"text": answer.request["prompt"], **spread}

@@ -9,16 +9,17 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import ListsErrors
 from llmhub.accounts.models import Membership, Project, Role
 from llmhub.registry import reviewing
-from llmhub.registry.evaluation_forms import ErrorList, storable
+from llmhub.registry.evaluation_forms import storable
 from llmhub.registry.models import Evaluation, Review
 
 if TYPE_CHECKING:
     from llmhub.accounts.models import User
 
 
-class ReviewForm(ErrorList, forms.Form):
+class ReviewForm(ListsErrors, forms.Form):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
     question = forms.CharField(
         label=gettext_lazy("What people are asked"),

@@ -10,10 +10,11 @@ from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmhub.accounts.form_parts import MarkdownField, RevisionField
 from llmhub.accounts.models import User
 from llmhub.lib import metric_names
 from llmhub.lib.remarks import MAX_NOTES
-from llmhub.lib.texts import whole
+from llmhub.lib.texts import is_seen, whole
 from llmhub.registry.forms import ShowsRefusals
 from llmhub.research import services, tracks
 from llmhub.research.models import (
@@ -37,18 +38,19 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 100
 
 
-class MarkdownField(forms.CharField):
-    """Browsers send each new line as two characters; a limit counts one."""
+class ThresholdField(forms.FloatField):
+    """Python reads 1_000 as a thousand; nobody who writes it for this field means that."""
 
     def to_python(self, value: Any) -> Any:
-        return super().to_python(value.replace("\r\n", "\n") if isinstance(value, str) else value)
+        if "_" in str(value):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
+        return super().to_python(value)
 
 
 class HypothesisForm(ShowsRefusals, forms.Form):
     statement = forms.CharField(
         label=gettext_lazy("Statement"),
         max_length=MAX_STATEMENT,
-        widget=forms.TextInput({"autocomplete": "off"}),
         help_text=gettext_lazy(
             "One sentence that an experiment can refute: “Warm-up over 5 % of the steps lowers the "
             "final validation loss of the small model”."
@@ -73,7 +75,7 @@ class HypothesisForm(ShowsRefusals, forms.Form):
         label=gettext_lazy("Deciding metric"),
         required=False,
         max_length=200,
-        widget=forms.TextInput({"list": "metric-names", "autocomplete": "off"}),
+        widget=forms.TextInput({"list": "metric-names"}),
         help_text=gettext_lazy("As runs log it: val/loss. Empty: the conclusion says how."),
     )
     direction = forms.ChoiceField(
@@ -81,12 +83,12 @@ class HypothesisForm(ShowsRefusals, forms.Form):
         required=False,
         choices=[("", gettext_lazy("not said")), *Direction.choices],
     )
-    threshold = forms.FloatField(
+    threshold = ThresholdField(
         label=gettext_lazy("By at least"),
         required=False,
         localize=True,
         min_value=0,
-        widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
+        widget=forms.TextInput({"inputmode": "decimal"}),
         help_text=gettext_lazy("In the metric's unit. Empty: by anything more than chance."),
     )
     reading = forms.ChoiceField(
@@ -97,7 +99,7 @@ class HypothesisForm(ShowsRefusals, forms.Form):
             "The best value of a noisy curve is a lucky one: where in doubt, take the last."
         ),
     )
-    base = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    base = RevisionField()
 
     def __init__(
         self, project: Project, found: Hypothesis | None = None, *args: Any, **kwargs: Any
@@ -119,6 +121,12 @@ class HypothesisForm(ShowsRefusals, forms.Form):
         found = self.fields[name]
         assert isinstance(found, forms.ChoiceField)
         return found
+
+    def clean_statement(self) -> str:
+        statement = str(self.cleaned_data["statement"])
+        if not is_seen(statement):
+            raise forms.ValidationError(_("A statement holds no characters that cannot be seen."))
+        return statement
 
     def clean_metric(self) -> str:
         name = str(self.cleaned_data["metric"])
@@ -157,7 +165,7 @@ class HypothesisForm(ShowsRefusals, forms.Form):
         if not self.is_valid() or self.found is None:
             return False
         try:
-            services.edit(self.found, user, self.values(), self.cleaned_data["base"] or 0)
+            services.edit(self.found, user, self.values(), self.cleaned_data["base"])
         except Unchanged:
             return True
         except Stale as stale:
@@ -208,7 +216,7 @@ class CloseForm(ShowsRefusals, forms.Form):
             "moment are kept with it."
         ),
     )
-    base = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    base = RevisionField()
 
     def save(self, found: Hypothesis, user: User) -> bool:
         """False with the reasons at the fields."""
@@ -216,7 +224,7 @@ class CloseForm(ShowsRefusals, forms.Form):
             return False
         said = self.cleaned_data
         try:
-            services.close(found, user, State(said["state"]), said["conclusion"], said["base"] or 0)
+            services.close(found, user, State(said["state"]), said["conclusion"], said["base"])
         except Stale as stale:
             self.add_error(None, changed_meanwhile(stale.latest))
             self.data: Any = self.data.copy()

@@ -54,7 +54,10 @@ def unlink(linked: LinkedRun) -> None:
 
 
 def checked_note(text: str) -> str:
-    text = said.notes(text).strip()
+    try:
+        text = said.notes(text).strip()
+    except Refused as refusal:
+        raise Refused({"note": refusal.errors["notes"]}) from refusal
     if len(text) > MAX_LINK_NOTE:
         raise Refused({"note": [_("At most %(limit)s characters.") % {"limit": MAX_LINK_NOTE}]})
     return text

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, F, Q, Window
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from llmhub.reference.places import Asked, Found, Place, Places, Subject
 from llmhub.research import tracks
-from llmhub.research.models import Hypothesis
+from llmhub.research.models import Hypothesis, HypothesisQuerySet
 
-# Named one by one, at most; the others are behind the address.
+# Named one by one, at most.
 MOST_NAMED = 5
 
 
@@ -35,16 +37,42 @@ def hypotheses(subjects: Sequence[Subject], asked: Asked) -> Places:
     metrics = {name for subject in subjects for name in subject.metrics}
     slugs = {name for subject in subjects for name in subject.tracks}
     here = Hypothesis.objects.filter(project=asked.project).listed()
-    its = here.filter(Q(metric__in=metrics) | Q(track__in=slugs))
-    rows = list(its.only("statement", "metric", "track", "state"))
-    found = {}
-    for subject in subjects:
-        named = [
-            Place(row.statement, reverse("hypothesis", args=[row.pk]), row.get_state_display())
-            for row in rows
-            if row.metric in subject.metrics or row.track in subject.tracks
-        ]
-        if named:
-            url = reverse("research")
-            found[subject.slug] = Found(named[:MOST_NAMED], count=len(named), url=url)
+    rows = list(newest(here.filter(Q(metric__in=metrics) | Q(track__in=slugs))))
+    found = {
+        subject.slug: found_of(subject, its)
+        for subject in subjects
+        if (its := [row for row in rows if is_of(row, subject)])
+    }
     return Places("hypotheses", _("Hypotheses"), found)
+
+
+def newest(rows: HypothesisQuerySet) -> HypothesisQuerySet:
+    """Of those that have the same track and metric the newest, and how many there are of them."""
+    same = [F("track"), F("metric")]
+    newest_first = [F("created_at").desc(), F("pk").desc()]
+    return (
+        rows.only("statement", "metric", "track", "state")
+        .annotate(place=Window(RowNumber(), partition_by=same, order_by=newest_first))
+        .annotate(alike=Window(Count("pk"), partition_by=same))
+        .filter(place__lte=MOST_NAMED)
+    )
+
+
+def is_of(row: Hypothesis, subject: Subject) -> bool:
+    return row.metric in subject.metrics or row.track in subject.tracks
+
+
+def found_of(subject: Subject, rows: Sequence[Any]) -> Found:
+    named = [
+        Place(row.statement, reverse("hypothesis", args=[row.pk]), row.get_state_display())
+        for row in rows[:MOST_NAMED]
+    ]
+    count = sum(row.alike for row in rows if row.place == 1)
+    return Found(named, count=count, url=list_of(subject, rows))
+
+
+def list_of(subject: Subject, rows: Sequence[Hypothesis]) -> str:
+    """The list of a track shows the same where no other one is meant; else no list does."""
+    if len(subject.tracks) > 1 or any(row.track not in subject.tracks for row in rows):
+        return ""
+    return f"{reverse('research')}?track={subject.tracks[0]}"

@@ -190,7 +190,7 @@ def hypothesis_run(request: HubRequest, hypothesis_id: int, run_id: int) -> Http
     if form.is_valid():
         linking.change(row, form.cleaned_data["part"], form.cleaned_data["note"])
     else:
-        messages.error(request, " ".join(str(one["reasons"][0]) for one in form.error_list()))
+        messages.error(request, " ".join(one.reasons[0] for one in form.error_list()))
     return redirect(f"{reverse('hypothesis', args=[hypothesis_id])}#runs")
 
 

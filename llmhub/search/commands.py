@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -32,6 +32,10 @@ class Command:
     url: str
     # What the page does itself: "theme".
     does: str = ""
+
+    def is_named(self, typed: Typed) -> bool:
+        """Whether what was typed is its whole name."""
+        return WORD.findall(folded(self.label)) == WORD.findall(folded(typed.text))
 
 
 VIEWER, MEMBER, APPROVER, ADMIN = Role.VIEWER, Role.MEMBER, Role.APPROVER, Role.ADMIN
@@ -82,11 +86,15 @@ PLACES = (
 
 
 def actions(request: ProjectRequest, typed: Typed) -> list[Command]:
-    return [*fitting(ACTIONS, request, typed), *projects(request, typed)]
+    return exact_first([*fitting(ACTIONS, request, typed), *projects(request, typed)], typed)
 
 
 def places(request: ProjectRequest, typed: Typed) -> list[Command]:
-    return list(fitting(PLACES, request, typed))
+    return exact_first(fitting(PLACES, request, typed), typed)
+
+
+def exact_first(commands: Iterable[Command], typed: Typed) -> list[Command]:
+    return sorted(commands, key=lambda command: not command.is_named(typed))
 
 
 def fitting(entries: tuple[Entry, ...], request: ProjectRequest, typed: Typed) -> Iterator[Command]:

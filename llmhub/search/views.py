@@ -7,6 +7,7 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -41,7 +42,9 @@ def search(request: ProjectRequest) -> HttpResponse:
         "all": sum(counts.values()),
         "counted": COUNTED,
         "most_words": typed.MOST_WORDS,
-        "commands": [*commands.actions(request, asked), *commands.places(request, asked)]
+        "commands": commands.exact_first(
+            [*commands.actions(request, asked), *commands.places(request, asked)], asked
+        )
         if asked
         else [],
     }
@@ -83,14 +86,20 @@ def palette(request: ProjectRequest) -> HttpResponse:
     groups = results.groups(finding.find(seen, asked, IN_PALETTE), asked)
     opened = [] if asked else finding.opened(seen, keys(request.GET.get("opened", "")))
     most = COMMANDS if asked else None
-    parts: dict[str, list[Any]] = {
+    offered = [
+        ("actions", _("Do"), commands.actions(request, asked)[:most]),
+        ("places", _("Go to"), commands.places(request, asked)[:most]),
+    ]
+    # As the kinds of results: just this name stands above what only holds the word.
+    offered.sort(key=lambda part: not any(command.is_named(asked) for command in part[2]))
+    context = {
+        "typed": asked,
         "opened": results.results(opened, asked),
-        "actions": commands.actions(request, asked)[:most],
-        "places": commands.places(request, asked)[:most],
+        "offered": offered,
+        "groups": groups,
+        "shown": sum(len(group.results) for group in groups)
+        + sum(len(part) for _name, _title, part in offered),
     }
-    found = sum(len(group.results) for group in groups)
-    shown = found + sum(len(part) for part in parts.values())
-    context = {"typed": asked, "groups": groups, "shown": shown} | parts
     return render(request, "search/_palette.html", context)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
@@ -53,5 +54,20 @@ def test_a_run_of_another_project_is_not_there(ask, atlas):
     assert ask(f"/{found.pk}/runs/{theirs.pk}", {}).status_code == 404
     mine = f"/{found.pk}/runs/{make_run(atlas).pk}"
     assert ask(mine, {"part": "odd"}).status_code == 422
-    refused = ask(mine, {"note": "x" * 300})
-    assert (refused.status_code, [*refused.json()["fields"]]) == (422, ["note"])
+    for note in ("x" * 300, "x" * 60_000, "x\0"):
+        refused = ask(mine, {"note": note})
+        assert (refused.status_code, [*refused.json()["fields"]]) == (422, ["note"])
+
+
+def test_a_run_in_the_trash_is_not_linked(ask, atlas):
+    found = make_hypothesis(atlas)
+    run = make_run(atlas, trashed_at=timezone.now())
+    refused = ask(f"/{found.pk}/runs/{run.pk}", {})
+    assert (refused.status_code, [*refused.json()["fields"]]) == (422, ["run"])
+    assert not found.links.exists()
+
+
+def test_only_one_by_itself_has_its_long_texts(ask, atlas):
+    found = make_hypothesis(atlas, notes="Because.")
+    assert "notes" not in ask("").json()[0]
+    assert ask(f"/{found.pk}").json()["notes"] == "Because."

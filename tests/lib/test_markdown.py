@@ -29,7 +29,8 @@ def test_nothing_runs_loads_or_leads_astray(text, unsafe):
 
 
 def test_links_tell_nobody_where_they_were_followed_from():
-    assert 'rel="noopener noreferrer"' in html_of("[x](https://example.com)")
+    assert 'rel="noopener noreferrer nofollow"' in html_of("[x](https://example.com)")
+    assert 'rel="noopener noreferrer nofollow"' in html_of("[x](//example.com)")
 
 
 @pytest.mark.parametrize("text", ["[", "![", ">", "- ", "*a ", "`a", "|a", "a**"])

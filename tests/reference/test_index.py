@@ -12,6 +12,7 @@ from django.utils import timezone
 from llmhub.metrics.filters.conditions import apply
 from llmhub.recipes import services
 from llmhub.recipes.models import Recipe
+from llmhub.recipes.places import settings
 from llmhub.reference import page, places
 from llmhub.reference.content import library
 from llmhub.reference.entries import Kind
@@ -123,3 +124,12 @@ def test_every_line_leads_to_its_entry_and_its_places(client, atlas, recipes):
     assert 'href="/recipes/dpo/#field-training-beta"' in html
     for concept in library()[Kind.CONCEPT]:
         assert f'id="{concept}"' in html
+
+
+def test_what_kind_of_spec_it_is_has_no_place_on_the_page_of_a_recipe(client, vera, atlas, recipes):
+    subject = places.Subject("objective", fields=("objective", "training.learning_rate"))
+    kind, rate = settings([subject], Asked(vera, atlas)).found["objective"].places
+    assert "#" not in kind.url
+    client.force_login(vera)
+    page, _hash, anchor = rate.url.partition("#")
+    assert f'id="{anchor}"' in client.get(page).content.decode()

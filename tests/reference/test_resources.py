@@ -10,6 +10,7 @@ import pytest
 from llmhub.reference.content import library
 from llmhub.reference.entries import Kind, Resource
 from llmhub.reference.models import OwnResource, Purpose
+from llmhub.reference.resources import of_team
 from tests.datasets.conftest import *  # noqa: F403
 from tests.factories import make_resource
 from tests.runs.browsing import fields
@@ -73,6 +74,9 @@ def test_another_projects_resources_are_not_seen(as_charlie, atlas):
         ({"url": "https://example.com/a\x00b"}, "Null characters are not allowed"),
         ({"title": ""}, "This field is required"),
         ({"title": "a" * 121}, "at most 120"),
+        ({"title": "\u200b"}, "cannot be seen"),
+        ({"title": "\u202egnp.txt"}, "cannot be seen"),
+        ({"title": "man\u00adual"}, "cannot be seen"),
         ({"notes": "a" * 5001}, "at most 5000"),
         ({"purpose": "fun"}, "fun"),
         ({"terms": "perplexity, flux capacitor"}, "The glossary does not have: flux capacitor."),
@@ -85,6 +89,18 @@ def test_what_cannot_be_a_resource_is_refused_and_stays_typed(as_bob, wrong, rea
     kept = answer.context["form"]
     assert {name: kept[name].value() for name in wrong} == wrong
     assert not OwnResource.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://www.example.com/a", "example.com"),
+        ("https://\u0430\u0440\u0440\u04cf\u0435.com/", "xn--80ak6aa92e.com"),
+        ("https://" + "\u0430" * 63 + ".com/", "%D0%B0" * 63 + ".com"),
+    ],
+)
+def test_a_host_is_named_as_it_is_asked_for(atlas, url, host):
+    assert of_team(make_resource(atlas, url=url)).host == host
 
 
 def test_notes_cannot_run_anything(as_bob, atlas):
@@ -113,6 +129,18 @@ def test_of_two_who_edit_at_once_the_later_loses_nothing(as_bob, as_alice, atlas
     assert fields(answer)["title"] == "Bob's"
     row.refresh_from_db()
     assert row.title == "Alice's"
+
+
+def test_a_revision_that_is_no_number_is_an_old_one(as_bob, atlas):
+    row = make_resource(atlas)
+    form = fields(as_bob.get(f"{PAGE}{row.pk}/edit/"))
+    answer = as_bob.post(f"{PAGE}{row.pk}/edit/", form | {"revision": "x"})
+    assert "Somebody changed it" in text_of(answer)
+
+
+def test_new_lines_count_once(as_bob):
+    as_bob.post(f"{PAGE}new/", GOOD | {"notes": "\r\n".join(["x"] * 2_500)})
+    assert OwnResource.objects.get().notes == "\n".join(["x"] * 2_500)
 
 
 def test_a_deleted_resource_can_be_had_back(as_bob, atlas):

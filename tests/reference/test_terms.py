@@ -109,7 +109,8 @@ def test_the_browser_computes_the_schedule_of_the_trainer():
             assert learning_rate(training, step, case["total"]) == pytest.approx(rate, rel=1e-12)
 
 
-def test_the_schedules_are_those_of_the_recipes_that_the_person_sees(as_bob, gpt2):
+def test_the_schedules_are_those_of_the_recipes_that_the_person_sees(as_bob, gpt2, atlas):
+    Recipe.objects.create(project=atlas, slug="empty", title={"en": "Empty"})
     recipes = as_bob.get(reverse("recipe-schedules")).json()["recipes"]
     shown = next(each for each in recipes if each["slug"] == "gpt2-125m")
     assert shown["values"]["learning_rate"] == gpt2.spec["training"]["learning_rate"]

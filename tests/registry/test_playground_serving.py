@@ -15,6 +15,7 @@ from websockets.typing import Origin
 
 from llmhub.accounts import tokens
 from llmhub.accounts.models import Role, Scope
+from llmhub.registry import next_token
 from llmhub.registry.models import Answer, Conversation, ModelVersion, Serving
 from tests.accounts.conftest import signed_in
 from tests.factories import join, make_model_version, make_project, make_run, make_user
@@ -306,6 +307,12 @@ def the_page_of_sampling_asks_it_too(project, version):
     assert reader.post(NEXT_TOKEN, asked).status_code == 403
     eve = join(make_user("eve@example.com"), make_project("zephyr"), Role.ADMIN).user
     assert signed_in(eve).post(NEXT_TOKEN, asked).status_code == 422
+
+
+def test_a_process_of_an_older_release_tells_no_spread():
+    answer = Answer(state=Answer.State.DONE, tokens=[{"text": "a"}], request={"prompt": ""})
+    with pytest.raises(next_token.NotAnswered, match="older release"):
+        next_token.told(answer)
 
 
 @pytest.mark.parametrize("path", ["/ws/nowhere/", "/ws/playground/process/abc/"])

@@ -63,8 +63,11 @@ def test_the_form_stays_with_the_project_in_which_it_was_opened(as_alice, alice,
         ({"direction": ""}, "direction"),
         ({"threshold": "-1"}, "threshold"),
         ({"threshold": "nan"}, "threshold"),
+        ({"threshold": "1_000"}, "threshold"),
         ({"track": "no-such"}, "track"),
         ({"statement": "x\0"}, "statement"),
+        ({"statement": "\u200b"}, "statement"),
+        ({"statement": "x\u202ey"}, "statement"),
     ],
 )
 def test_what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost(as_alice, typed, field):
@@ -73,6 +76,12 @@ def test_what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost(as_alice, 
     assert field in answer.context["form"].errors
     assert "kept" in text(answer)
     assert not Hypothesis.objects.exists()
+
+
+def test_the_spaces_of_french_are_seen(as_alice):
+    said = "La perte baisse de 5\u202f%\u00a0: «\u00a0oui\u00a0»"
+    as_alice.post(reverse("hypothesis-new"), {**WRITTEN, "statement": said})
+    assert Hypothesis.objects.get().statement == said
 
 
 def test_new_lines_count_once(as_alice):
@@ -94,6 +103,8 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(as_alice, alice, at
     assert 'value="The second says"' in shown
     found.refresh_from_db()
     assert found.statement == "The first says"
+    odd = as_alice.post(edit, {**opened, "statement": "The second says", "base": "x"})
+    assert "changed it meanwhile" in text(odd)
     base = second.context["form"]["base"].value()
     assert as_alice.post(edit, {**opened, "statement": "The second says", "base": base}).url
     found.refresh_from_db()

@@ -30,3 +30,18 @@ def test_a_concept_lives_in_its_tracks_and_in_the_hypotheses_of_them(
     assert "rag" not in found
     tracks = places.research_tracks(subjects, asked).found["quantization"].places
     assert "/research/tracks/efficiency/" in [place.url for place in tracks]
+
+
+def test_the_number_is_that_of_the_list_it_leads_to(as_alice, alice, atlas):
+    for number in range(7):
+        make_hypothesis(atlas, f"Efficient {number}", track="efficiency")
+    make_hypothesis(atlas, "Something else", track="multimodality")
+    asked = Asked(alice, atlas)
+    subject = Subject("quantization", tracks=("efficiency",), metrics=("val/loss",))
+    found = places.hypotheses([subject], asked).found["quantization"]
+    assert (found.number, len(found.places), found.left) == (7, 5, 2)
+    assert found.places[0].title == "Efficient 6"
+    assert len(as_alice.get(found.url).context["rows"]) == found.number
+    make_hypothesis(atlas, "By its metric", metric="val/loss")
+    found = places.hypotheses([subject], asked).found["quantization"]
+    assert (found.number, found.url) == (8, "")

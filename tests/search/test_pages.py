@@ -196,3 +196,8 @@ def test_the_box_is_on_every_page_of_a_project_and_is_a_link_without_scripts(bro
     assert re.search(r'<search-palette [^>]*data-url="/search/palette/"', page)
     assert re.search(r'<a [^>]*href="/search/"', page)
     assert '<form action="/search/" role="search">' in page
+
+
+def test_a_command_of_just_this_name_stands_first(browser):
+    assert hrefs(palette(browser, "runs"))[0] == "/runs/"
+    assert hrefs(palette(browser, "compare runs"))[0] == "/compare/"

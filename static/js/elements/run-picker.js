@@ -126,9 +126,12 @@ class RunPicker extends HTMLElement {
     this.querySelector("live-runs").callForRows();
   };
 
-  // To a page about the chosen runs.
+  // To a page about the chosen runs, which may be told already of which project they are.
   goTo(address) {
-    location.assign(`${address}?runs=${[...this.chosen].join(",")}`);
+    const url = new URL(address, location.href);
+    url.searchParams.set("runs", [...this.chosen].join());
+    // Commas may stand in an address as they are, and are easier to read there.
+    location.assign(url.href.replaceAll("%2C", ","));
   }
 }
 

@@ -3,6 +3,7 @@
 import { gettext } from "../lib/i18n.js";
 import { Refresher } from "../lib/refresher.js";
 import { itemOf, moved, opens, remembered, stored } from "../lib/search.js";
+import { keep, kept } from "../lib/storage.js";
 
 // Milliseconds for a person to type the next letter.
 const CALM = 120;
@@ -21,7 +22,7 @@ class SearchPalette extends HTMLElement {
     this.querySelector("a").addEventListener("click", this.press);
     this.querySelector("[data-closes]").addEventListener("click", () => this.dialog.close());
     this.querySelector("form").addEventListener("submit", this.submit);
-    this.input.addEventListener("input", () => this.refresher.ask());
+    this.input.addEventListener("input", this.type);
     this.input.addEventListener("keydown", this.key);
     this.dialog.addEventListener("click", this.click);
     this.list.addEventListener("pointermove", this.point);
@@ -57,6 +58,12 @@ class SearchPalette extends HTMLElement {
     this.input.select();
     this.refresher.ask();
   }
+
+  // What was chosen answered the earlier words: Enter must not open it for these.
+  type = () => {
+    this.choose(-1);
+    this.refresher.ask();
+  };
 
   async load() {
     const typed = this.input.value.trim();
@@ -142,13 +149,13 @@ class SearchPalette extends HTMLElement {
   follow = (event) => this.remember(event.target.closest("[data-item]")?.dataset.item);
 
   opened() {
-    return stored(localStorage.getItem(this.place()));
+    return stored(kept(this.place()));
   }
 
   remember(item) {
     if (!item) return;
     const items = remembered(this.opened(), item);
-    localStorage.setItem(this.place(), JSON.stringify(items));
+    keep(this.place(), JSON.stringify(items));
   }
 
   // People who share a browser do not share what they opened.

@@ -1,4 +1,6 @@
 // Switches between light and dark, and remembers the choice.
+import { keep } from "../lib/storage.js";
+
 class ThemeToggle extends HTMLElement {
   connectedCallback() {
     this.addEventListener("click", this.toggle);
@@ -13,7 +15,7 @@ class ThemeToggle extends HTMLElement {
     const preferred = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
     const next = (root.dataset.theme ?? preferred) === "dark" ? "light" : "dark";
     root.dataset.theme = next;
-    localStorage.setItem("theme", next);
+    keep("theme", next);
     document.dispatchEvent(new CustomEvent("theme-changed"));
   }
 }
