@@ -101,6 +101,20 @@ def said(lack: Lack) -> str:
         case "tokens":
             words = _("a run on more or on fewer tokens: from %(above)s or up to %(below)s")
             return words % sizes(lack)
+        case "sizes":
+            words = ngettext(
+                "%(n)d more size of a model, at least a quarter larger or smaller than the others",
+                "%(n)d more sizes of models, each at least a quarter apart from the others",
+                int(lack.above),
+            )
+            return words % {"n": lack.above}
+        case "lengths":
+            words = ngettext(
+                "%(n)d more number of tokens, at least a quarter more or fewer than the others",
+                "%(n)d more numbers of tokens, each at least a quarter apart from the others",
+                int(lack.above),
+            )
+            return words % {"n": lack.above}
         case _:
             return _(
                 "runs in which tokens do not grow in step with parameters: a small model on many "

@@ -160,7 +160,8 @@ def test_no_shape_comes_near_a_trillion_parameters(as_bob, gpt2):
 def test_too_few_runs_say_what_is_missing(as_bob, atlas):
     make_pretrained(atlas, widths=(64, 128), ratios=(20,))
     page = text_of(as_bob.get(PAGE))
-    assert "3 more finished runs of other sizes" in page
+    assert "1 more size of a model" in page
+    assert "6 more finished runs of other sizes" in page
     assert "a law of its own" not in page.lower()
     assert "Fit a law" not in page
 
