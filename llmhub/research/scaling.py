@@ -61,7 +61,7 @@ class Law:
     def scale(self) -> float:
         """G of the closed form."""
         share = (self.alpha * self.parameter_factor) / (self.beta * self.token_factor)
-        return float(share ** (1 / (self.alpha + self.beta)))
+        return raised(share, 1 / (self.alpha + self.beta))
 
     def best(self, flops: float) -> Allocation:
         return spent(flops, self.scale * (flops / FLOPS) ** self.exponent)

@@ -60,6 +60,9 @@ EXPONENTS = (0.02, 2.0)
 # Grids of three sizes and three lengths come to some hundreds; where constants can replace each
 # other it is 1e13 and more.
 WORST = 1e4
+# Beyond all that a page plans; and of a best model what its powers still bear.
+BUDGETS = (1e-20, 1e40)
+LARGEST = 1e60
 NO_LAW = Law(0.0, 0.0, 0.0, 0.0, 0.0)
 
 Progress = Callable[[str, float, float], None]
@@ -297,18 +300,22 @@ class Fitted:
 
     def best_parameters(self, flops: float) -> Interval:
         """Samples without a best model count as having any."""
-        unsure = 1 - len(self.sound) / len(self.samples)
-        if not self.sound or 100 * unsure > LOW:
+        if not self.sound or 100 * (1 - len(self.sound) / len(self.samples)) > LOW:
             return Interval(0, math.inf)
         return interval([law.best(flops).parameters for law in self.sound])
 
-    def best_loss(self, flops: float) -> Interval:
-        """Of each sample at its own best model."""
+    def best_loss(self, flops: float) -> Interval | None:
+        """Of each sample at its own best model; None where none has one."""
+        if not self.sound:
+            return None
         bests = [(law, law.best(flops)) for law in self.sound]
         return interval([law.loss(best.parameters, best.tokens) for law, best in bests])
 
     def band(self, flops: float, sizes: Sequence[float]) -> tuple[list[float], list[float]]:
-        """The interval of the loss at this budget, for each size of a model."""
+        """The interval of the loss at this budget, for each size of a model; empty where no sample
+        has one."""
+        if not self.sound:
+            return [], []
         losses = [[law.loss(size, flops / (FLOPS * size)) for size in sizes] for law in self.sound]
         low, high = np.percentile(losses, [LOW, HIGH], axis=0)
         return low.tolist(), high.tolist()
@@ -321,10 +328,19 @@ class Fitted:
 
 
 def is_sound(law: Law) -> bool:
-    """Whether both parameters and tokens make a difference by it."""
+    """Whether both parameters and tokens make a difference by it, within what numbers hold."""
     low, high = EXPONENTS
     exponents = low < law.alpha < high and low < law.beta < high
-    return exponents and all(1e-6 < factor < 1e30 for factor in as_row(law)[1:3])
+    factors = all(1e-6 < factor < 1e30 for factor in as_row(law)[1:3])
+    return exponents and factors and all(is_spent(law, flops) for flops in BUDGETS)
+
+
+def is_spent(law: Law, flops: float) -> bool:
+    """Whether the best model for a budget is one at all: no power of it leaves all numbers."""
+    parameters = law.scale * float((flops / FLOPS) ** law.exponent)
+    if not 1 / LARGEST < parameters < LARGEST:
+        return False
+    return 1 / LARGEST < flops / FLOPS / parameters < LARGEST
 
 
 def interval(values: Sequence[float]) -> Interval:

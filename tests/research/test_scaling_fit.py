@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from llmhub.research.scaling import BESIROGLU
+from llmhub.research.scaling import BESIROGLU, Rule, choice
 from llmhub.research.scaling_fit import NO_LAW, Fitted, Point, again, fit, lacks
 from tests.research.pretrained import planted
 
@@ -127,3 +127,39 @@ def test_a_grid_of_three_by_three_holds_the_truth(sizes, lengths):
 
 def test_a_sample_that_lost_a_size_has_no_law():
     assert again(TWO_SIZES, BESIROGLU) == NO_LAW
+
+
+def extreme(chance: random.Random) -> list[float]:
+    factors = [10 ** chance.uniform(-300, 300) for _ in range(3)]
+    exponents = [chance.choice([chance.uniform(-3, 3), 0.0, 0.0201, 1.999]) for _ in range(2)]
+    near = [1.8, *(10 ** chance.uniform(-6, 30) for _ in range(2))]
+    return [*chance.choice([factors, near]), *exponents]
+
+
+def test_no_law_whatever_its_numbers_leaves_what_numbers_hold():
+    chance = random.Random(1)
+    laws = [extreme(chance) for _ in range(600)]
+    told = 0
+    for row in laws:
+        fitted = Fitted.of({"law": row, "samples": [row, *laws[:20]]})
+        fitted.constants()
+        for flops in (1e12, 1e30):
+            sizes = [1e-3, 1e9, 1e20]
+            fitted.best_parameters(flops)
+            fitted.best_loss(flops)
+            fitted.band(flops, sizes)
+            if fitted.refusal(flops) != "degenerate":
+                told += 1
+                rule = Rule(fitted.law)
+                best = rule.best(flops)
+                for size in (*sizes, best.parameters):
+                    choice(rule, flops, size)
+                rule.for_parameters(1e15), rule.for_tokens(1e15)
+    assert told > 20
+
+
+def test_a_fit_without_any_sound_sample_has_no_band():
+    fitted = Fitted.of({"law": [1.8, 480, 2000, 0.34, 0.36], "samples": [[0.0] * 5] * 3})
+    assert fitted.band(1e18, [1e6]) == ([], [])
+    assert fitted.best_loss(1e18) is None
+    assert fitted.refusal(1e18) == "wide"

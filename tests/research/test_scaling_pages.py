@@ -266,6 +266,46 @@ def test_a_law_without_a_best_size_cannot_be_chosen(as_bob, gpt2, fitted):
     assert "Choose one of these" in text_of(asked(as_bob, flops="1e18", law="own"))
 
 
+def test_losses_of_mere_noise_leave_the_published_laws_to_plan_by(as_bob, atlas, bob, gpt2):
+    make_pretrained(atlas, noise=0.3)
+    points = scaling_runs.groups(atlas)[0].points(is_body=False)
+    job = scaling_fits.start(atlas, bob, points)
+    Job.objects.filter(pk=job.pk).update(state=Job.State.SUCCEEDED, result=fit(points, samples=10))
+    assert "Best for" in text_of(as_bob.get(PAGE))
+    assert "Best for" in text_of(asked(as_bob, flops="1e30", law="hoffmann"))
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        [1.8, 1e29, 1e-5, 0.021, 0.021],
+        [1.8, 1e-5, 1e29, 0.021, 0.021],
+        [1.8, 1e300, 1e300, 90.0, 90.0],
+        [0.0, 1e-300, 1e-300, -5.0, 0.0],
+        [1.8, 480, 2000, 1.99, 0.0201],
+    ],
+)
+@pytest.mark.parametrize("flops", ["1e12", "1e30"])
+def test_no_fit_takes_the_page_down(as_bob, gpt2, fitted_to, law, flops):
+    fitted_to(law, [law] * 20 + [[1.8, 480, 2000, 0.34, 0.36]] * 20)
+    assert "Best for" in text_of(asked(as_bob, flops=flops))
+    assert asked(as_bob, flops=flops, law="own", size="1e15").status_code == 200
+
+
+@pytest.fixture
+def fitted_to(atlas, bob):
+    """A finished job with this law, whatever the runs say."""
+    make_pretrained(atlas)
+    points = scaling_runs.groups(atlas)[0].points(is_body=False)
+    job = scaling_fits.start(atlas, bob, points)
+
+    def keep(law, samples):
+        result = {"law": law, "samples": samples}
+        Job.objects.filter(pk=job.pk).update(state=Job.State.SUCCEEDED, result=result)
+
+    return keep
+
+
 def test_another_run_makes_the_fit_old(as_bob, atlas, fitted):
     make_pretrained(atlas, widths=(256,), data=Run.objects.first().dataset_version)
     assert "Fit a law to these 24 runs" in text_of(as_bob.get(PAGE))
