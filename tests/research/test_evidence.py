@@ -1,6 +1,7 @@
 """What the runs of a hypothesis say, and how sure that is."""
 
 import pytest
+from django.urls import reverse
 
 from llmhub.research import evidence
 from llmhub.research.evidence import Verdict, Why
@@ -77,6 +78,22 @@ def test_a_difference_that_is_sure_and_too_small_speaks_against_it(run, of):
     values = ([3.0, 3.001, 3.002], [2.9, 2.901, 2.902])
     assert of_four(run, of, *values, threshold=0.05) == Verdict.FOR
     assert of_four(run, of, *values, threshold=0.5) == Verdict.AGAINST
+
+
+@pytest.mark.parametrize("size", [9e99, 1.0, 1e-300])
+def test_values_of_any_size_are_judged_alike(run, of, size):
+    base = [size * share for share in (1, 0.9, 0.8)]
+    assert of_four(run, of, base, [-value for value in base]) == Verdict.FOR
+    assert of_four(run, of, base, [0.99 * value for value in base]) == Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize("size", [9e99, 1e-300])
+def test_values_of_any_size_are_shown(as_alice, atlas, run, size):
+    base = [run(size * share, seed=seed) for seed, share in enumerate((1, 0.9, 0.8))]
+    other = [run(-size * share, seed=seed, rate=2e-3) for seed, share in enumerate((1, 0.9, 0.8))]
+    found = make_hypothesis(atlas, baselines=base, variants=other, **LOWER)
+    shown = as_alice.get(reverse("hypothesis", args=[found.pk]))
+    assert "The whole interval lies where the hypothesis says." in shown.content.decode()
 
 
 def test_higher_is_the_other_way_round(run, of):
