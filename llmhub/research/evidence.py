@@ -1,7 +1,7 @@
 """What the runs of a hypothesis say: the deciding metric of the baselines and of each variant.
 
-Runs with the same configuration but for the seed are one group: only their spread is that of
-chance. Only runs that came to their end count.
+Runs with the same configuration but for the seed, on the same data and from the same start, are one
+group: only their spread is that of chance. Only runs that came to their end count.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from django.db.models import Prefetch
+
 from llmhub.lib.canonical import digest
 from llmhub.lib.json_floats import word
 from llmhub.lib.significance import Interval, difference_of_means, mean_interval
@@ -20,6 +22,7 @@ from llmhub.metrics.models import Series
 from llmhub.recipes import specs
 from llmhub.recipes.changes import Change, difference
 from llmhub.research.models import Direction, Hypothesis, LinkedRun, Part, Reading
+from llmhub.runs.models import RunInput
 from llmhub.runs.states import State
 
 # What a variant is called by, at most.
@@ -70,6 +73,8 @@ class Group:
     # From the first baseline.
     changes: Sequence[Change] = ()
     other_data: bool = False
+    # From another checkpoint, or from one at all.
+    other_start: bool = False
     # Baselines only: they differ in more than their seed.
     is_mixed: bool = False
 
@@ -185,12 +190,12 @@ def told(group: Group) -> dict[str, Any]:
 
 
 def of(found: Hypothesis) -> Evidence:
-    """Two queries, however many runs there are."""
-    links = list(
-        found.links.select_related(
-            "run__recipe_version__recipe", "run__dataset_version__dataset", "run__mix_version__mix"
-        )
+    """Three queries, however many runs there are."""
+    inputs = Prefetch("run__inputs", RunInput.objects.select_related("checkpoint"))
+    named = found.links.select_related(
+        "run__recipe_version__recipe", "run__dataset_version__dataset", "run__mix_version__mix"
     )
+    links = list(named.prefetch_related(inputs))
     series = series_of(found.metric, links)
     rows = [row_of(found, link, series.get(link.run_id)) for link in links]
     baseline = group_of(Part.BASELINE, [row for row in rows if row.link.part == Part.BASELINE])
@@ -232,7 +237,8 @@ def group_of(part: Part, rows: Sequence[Row], first: Row | None = None) -> Group
             change for change in difference(first.flat, rows[0].flat) if not is_seed(change.name)
         ]
     other_data = bool(first and rows and data_of(first) != data_of(rows[0]))
-    return Group(part, rows, changes, other_data, is_mixed=len(keys) > 1)
+    other_start = bool(first and rows and start_of(first) != start_of(rows[0]))
+    return Group(part, rows, changes, other_data, other_start, is_mixed=len(keys) > 1)
 
 
 def groups_of(rows: Sequence[Row], first: Row | None) -> list[Group]:
@@ -244,11 +250,21 @@ def groups_of(rows: Sequence[Row], first: Row | None) -> list[Group]:
 
 def key_of(row: Row) -> str:
     config = {name: value for name, value in row.flat.items() if not is_seed(name)}
-    return digest({"config": config, "data": data_of(row)})
+    return digest({"config": config, "data": data_of(row), "start": start_of(row)})
 
 
 def data_of(row: Row) -> list[int | None]:
     return [row.link.run.dataset_version_id, row.link.run.mix_version_id]
+
+
+def start_of(row: Row) -> list[list[Any]]:
+    """The checkpoints that it begins with or goes on from: of which run, at which step."""
+    return sorted([one.role, one.source_id, step_of(one)] for one in row.link.run.inputs.all())
+
+
+def step_of(taken: RunInput) -> int | None:
+    """What it was asked for, until it is taken: the best one of a run has a step only then."""
+    return taken.checkpoint.step if taken.checkpoint else taken.step
 
 
 def is_seed(name: str) -> bool:

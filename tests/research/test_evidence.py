@@ -6,6 +6,7 @@ from django.urls import reverse
 from llmhub.research import evidence
 from llmhub.research.evidence import Verdict, Why
 from llmhub.research.models import Direction, Reading
+from llmhub.runs.models import RunInput
 from llmhub.runs.states import State
 from tests.factories import make_dataset_version, make_hypothesis, make_recipe_version
 from tests.research.seeded import ended
@@ -51,6 +52,18 @@ def test_other_data_are_another_group(atlas, run, of):
     other = make_dataset_version(atlas, slug="other")
     found = of([run(3.0)], [run(2.9), run(2.8, dataset_version=other)])
     assert [one.group.other_data for one in found.variants] == [False, True]
+
+
+def test_runs_from_other_checkpoints_are_other_groups(run, of):
+    source, other = run(4.0), run(4.0)
+    rows = [run(value, seed=seed) for seed, value in enumerate((2.9, 2.8, 2.7, 2.6))]
+    starts = [(source, 10), (source, 10), (source, 20), (other, 10)]
+    for one, (begun, step) in zip(rows, starts, strict=True):
+        RunInput.objects.create(run=one, role=RunInput.RESUME, source=begun, step=step)
+    found = of([run(3.0), run(3.1, seed=2)], rows)
+    assert [one.group.n for one in found.variants] == [2, 1, 1]
+    assert all(one.group.other_start for one in found.variants)
+    assert of([run(3.0), rows[0]], []).baseline.is_mixed
 
 
 def test_one_run_on_a_side_is_no_evidence(run, of):
@@ -123,7 +136,7 @@ def test_only_runs_that_came_to_their_end_count(run, of, django_assert_num_queri
         *(Why.NO_VALUE, Why.NO_VALUE, Why.NO_VALUE),
     ]
     assert found.baseline.values == [3.0]
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         evidence.of(found.hypothesis)
 
 
