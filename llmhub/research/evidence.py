@@ -1,7 +1,7 @@
 """What the runs of a hypothesis say: the deciding metric of the baselines and of each variant.
 
 Runs with the same configuration but for the seed, on the same data and from the same start, are one
-group: only their spread is that of chance. Only runs that came to their end count.
+group: only their spread is that of chance. Only runs that came to their end count, and did not end in NaN or an infinity.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Why(StrEnum):
     TRASHED = "trashed"
     RUNNING = "running"
     ENDED_EARLY = "ended_early"
+    DIVERGED = "diverged"
     NO_VALUE = "no_value"
 
 
@@ -89,6 +90,10 @@ class Group:
     @property
     def running(self) -> int:
         return sum(row.why == Why.RUNNING for row in self.rows)
+
+    @property
+    def diverged(self) -> int:
+        return sum(row.why == Why.DIVERGED for row in self.rows)
 
     @property
     def mean(self) -> float | None:
@@ -144,6 +149,11 @@ class Evidence:
     rows: Sequence[Row]
     baseline: Group
     variants: Sequence[Comparison] = field(default_factory=tuple)
+
+    @property
+    def diverged(self) -> bool:
+        """What is left of a configuration of which some diverge looks better than it is."""
+        return any(row.why == Why.DIVERGED for row in self.rows)
 
     @property
     def has_values(self) -> bool:
@@ -216,16 +226,19 @@ def row_of(found: Hypothesis, link: LinkedRun, series: Series | None) -> Row:
         return Row(link, why=why_not(link, None))
     best = series.max if found.direction == Direction.HIGHER else series.min
     value = best if found.reading == Reading.BEST else series.last
-    return Row(link, series.last, best, value, why_not(link, value))
+    return Row(link, series.last, best, value, why_not(link, value, series.last))
 
 
-def why_not(link: LinkedRun, value: float | None) -> Why | None:
+def why_not(link: LinkedRun, value: float | None, last: float | None = None) -> Why | None:
     if link.run.trashed_at:
         return Why.TRASHED
     if not link.run.is_over():
         return Why.RUNNING
     if link.run.state != State.SUCCEEDED:
         return Why.ENDED_EARLY
+    # Its best value is of the time before: no model is left that has it.
+    if last is not None and not math.isfinite(last):
+        return Why.DIVERGED
     return None if value is not None and abs(value) < MOST else Why.NO_VALUE
 
 

@@ -133,7 +133,7 @@ def test_only_runs_that_came_to_their_end_count(run, of, django_assert_num_queri
     found = of(rows, [])
     assert [row.why for row in found.rows] == [
         *(None, Why.RUNNING, Why.ENDED_EARLY, Why.TRASHED),
-        *(Why.NO_VALUE, Why.NO_VALUE, Why.NO_VALUE),
+        *(Why.DIVERGED, Why.NO_VALUE, Why.NO_VALUE),
     ]
     assert found.baseline.values == [3.0]
     with django_assert_num_queries(3):
@@ -144,6 +144,18 @@ def test_the_best_value_counts_where_that_was_said(run, of):
     assert of([run(3.0)], [], reading=Reading.BEST).baseline.mean == pytest.approx(2.9)
     higher = of([run(3.0)], [], reading=Reading.BEST, direction=Direction.HIGHER)
     assert higher.baseline.mean == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("last", [float("nan"), float("inf")])
+def test_a_run_that_diverged_does_not_count_by_the_best_value_before(as_alice, atlas, run, last):
+    base = run(3.0)
+    gone = run(2.0, seed=2)
+    gone.series.update(last=last, min=1.5, not_finite=3)
+    found = make_hypothesis(atlas, baselines=[base, gone], reading=Reading.BEST, **LOWER)
+    shown = as_alice.get(reverse("hypothesis", args=[found.pk])).content.decode()
+    assert "diverged, its last value is no number: does not count" in shown
+    assert "+ 1 that diverged" in shown
+    assert evidence.of(found).baseline.values == pytest.approx([2.9])
 
 
 def test_the_same_seed_twice_is_told(run, of):
