@@ -1,14 +1,15 @@
 """What the runs of a hypothesis say: the deciding metric of the baselines and of each variant.
 
 Runs with the same configuration but for the seed, on the same data and from the same start, are one
-group: only their spread is that of chance. Only runs that came to their end count, and did not end in NaN or an infinity.
+group: only their spread is that of chance. Only runs that came to their end count, unless that was
+NaN or an infinity.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -76,6 +77,8 @@ class Group:
     other_data: bool = False
     # From another checkpoint, or from one at all.
     other_start: bool = False
+    # Variants only: a baseline has all of its configuration, data and start.
+    is_baseline_again: bool = False
     # Baselines only: they differ in more than their seed.
     is_mixed: bool = False
 
@@ -125,6 +128,7 @@ class Group:
 
 
 class Verdict(StrEnum):
+    SAME = "same"
     WAITS = "waits"
     ONE_RUN = "one_run"
     FOR = "for"
@@ -158,6 +162,11 @@ class Evidence:
     @property
     def has_values(self) -> bool:
         return bool(self.hypothesis.metric) and any(row.last is not None for row in self.rows)
+
+    @property
+    def compared(self) -> int:
+        """How many differences have an interval, each of which misses once in twenty."""
+        return sum(one.interval is not None for one in self.variants)
 
     @property
     def ids(self) -> str:
@@ -210,7 +219,8 @@ def of(found: Hypothesis) -> Evidence:
     rows = [row_of(found, link, series.get(link.run_id)) for link in links]
     baseline = group_of(Part.BASELINE, [row for row in rows if row.link.part == Part.BASELINE])
     first = baseline.rows[0] if baseline.rows else None
-    groups = groups_of([row for row in rows if row.link.part == Part.VARIANT], first)
+    known = {key_of(row) for row in baseline.rows if not row.link.run.is_external}
+    groups = groups_of([row for row in rows if row.link.part == Part.VARIANT], first, known)
     return Evidence(found, rows, baseline, [compare(found, baseline, one) for one in groups])
 
 
@@ -254,11 +264,15 @@ def group_of(part: Part, rows: Sequence[Row], first: Row | None = None) -> Group
     return Group(part, rows, changes, other_data, other_start, is_mixed=len(keys) > 1)
 
 
-def groups_of(rows: Sequence[Row], first: Row | None) -> list[Group]:
+def groups_of(rows: Sequence[Row], first: Row | None, known: Collection[str]) -> list[Group]:
+    """`known`: the baselines' keys. What a script runs the hub does not know all of."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(key_of(row), []).append(row)
-    return [group_of(Part.VARIANT, members, first) for members in found.values()]
+    return [
+        replace(group_of(Part.VARIANT, members, first), is_baseline_again=key in known)
+        for key, members in found.items()
+    ]
 
 
 def key_of(row: Row) -> str:
@@ -285,6 +299,8 @@ def is_seed(name: str) -> bool:
 
 
 def compare(found: Hypothesis, baseline: Group, group: Group) -> Comparison:
+    if group.is_baseline_again:
+        return Comparison(group, None, None, Verdict.SAME)
     if baseline.mean is None or group.mean is None:
         return Comparison(group, None, None, Verdict.WAITS)
     interval = difference_of_means(baseline.values, group.values)

@@ -8,8 +8,13 @@ from llmhub.research.evidence import Verdict, Why
 from llmhub.research.models import Direction, Reading
 from llmhub.runs.models import RunInput
 from llmhub.runs.states import State
-from tests.factories import make_dataset_version, make_hypothesis, make_recipe_version
-from tests.research.seeded import ended
+from tests.factories import (
+    make_dataset_version,
+    make_external_run,
+    make_hypothesis,
+    make_recipe_version,
+)
+from tests.research.seeded import ended, logged
 
 pytestmark = pytest.mark.django_db
 
@@ -156,6 +161,36 @@ def test_a_run_that_diverged_does_not_count_by_the_best_value_before(as_alice, a
     assert "diverged, its last value is no number: does not count" in shown
     assert "+ 1 that diverged" in shown
     assert evidence.of(found).baseline.values == pytest.approx([2.9])
+
+
+def test_a_variant_that_is_the_baseline_again_tests_nothing(as_alice, atlas, run):
+    base = [run(3.0), run(3.01, seed=2)]
+    again = [run(2.0, seed=3), run(2.01, seed=4)]
+    found = make_hypothesis(atlas, baselines=base, variants=again, **LOWER)
+    [one] = evidence.of(found).variants
+    assert (one.verdict, one.value, one.interval) == (Verdict.SAME, None, None)
+    shown = as_alice.get(reverse("hypothesis", args=[found.pk])).content.decode()
+    assert "tests nothing" in shown
+
+
+def test_scripts_whose_configuration_says_nothing_are_judged(atlas, of):
+    scripts = [make_external_run(atlas, State.SUCCEEDED) for _ in range(4)]
+    for place, script in enumerate(scripts):
+        logged(script, 3.0 - place)
+    assert of(scripts[:2], scripts[2:]).variants[0].verdict == Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize(("groups", "is_told"), [(3, False), (4, True)])
+def test_many_comparisons_are_told(as_alice, atlas, run, groups, is_told):
+    base = [run(3.0), run(3.01, seed=2)]
+    variants = [
+        run(2.0 + seed, seed=seed, rate=2e-3 * (one + 1))
+        for one in range(groups)
+        for seed in (1, 2)
+    ]
+    found = make_hypothesis(atlas, baselines=base, variants=variants, **LOWER)
+    shown = as_alice.get(reverse("hypothesis", args=[found.pk])).content.decode()
+    assert ("look sure by chance" in shown) == is_told
 
 
 def test_the_same_seed_twice_is_told(run, of):
