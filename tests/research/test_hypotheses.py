@@ -3,6 +3,7 @@
 import html
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from llmhub.accounts.models import AuditEntry, Role
@@ -165,6 +166,32 @@ def test_who_closes_what_was_closed_meanwhile_is_told(as_alice, atlas):
     assert second.status_code == 422
     assert "I do not think so." in text(second)
     assert Hypothesis.objects.get().state == State.SUPPORTED
+
+
+def test_what_is_closed_is_opened_before_it_is_closed_anew(as_alice, atlas):
+    found = make_hypothesis(atlas)
+    close(as_alice, found)
+    again = close(as_alice, found, base=2, state="refuted", conclusion="It does not.")
+    assert again.status_code == 422
+    assert "You have closed it already (Supported)" in text(again)
+    assert "It does not." in text(again)
+    found.refresh_from_db()
+    assert (found.state, found.events.count()) == (State.SUPPORTED, 1)
+    as_alice.post(reverse("hypothesis-reopen", args=[found.pk]))
+    assert close(as_alice, found, base=3, state="refuted").status_code == 302
+
+
+def test_ones_own_change_is_not_told_as_somebody_elses(as_alice, alice, atlas):
+    found = make_hypothesis(atlas)
+    edit = reverse("hypothesis-edit", args=[found.pk])
+    as_alice.post(edit, {**WRITTEN, "base": 1})
+    bob = make_user("bob@example.com")
+    join(bob, atlas, Role.MEMBER)
+    as_bob = Client()
+    as_bob.force_login(bob)
+    late = {**WRITTEN, "statement": "Another", "base": 1}
+    assert "You have changed it meanwhile, in another tab" in text(as_alice.post(edit, late))
+    assert f"{alice} has changed it meanwhile" in text(as_bob.post(edit, late))
 
 
 def test_an_archived_one_leaves_the_list_and_comes_back(as_alice, atlas):
