@@ -146,6 +146,42 @@ def test_a_conclusion_is_needed_to_close_and_is_kept_with_its_figures(as_alice, 
     assert "It does." in text(as_alice.get(page(found)))
 
 
+def test_a_conclusion_keeps_what_the_figures_said(as_alice, atlas):
+    base = [ended(atlas, 3.0 + seed / 100, seed=seed) for seed in (1, 2)]
+    same = {"dataset_version": base[0].dataset_version, "recipe_version": base[0].recipe_version}
+    variants = [ended(atlas, 2.5 + seed / 100, seed=seed, rate=2e-3, **same) for seed in (1, 2)]
+    found = make_hypothesis(
+        atlas, baselines=base, variants=variants, metric="val/loss", direction="lower"
+    )
+    close(as_alice, found)
+    for run in (*base, *variants):
+        run.delete()
+    shown = text(as_alice.get(page(found)))
+    history = shown[shown.index('id="history"') :]
+    assert "difference \N{MINUS SIGN}0.5" in history.replace("-", "\N{MINUS SIGN}")
+    assert "for it" in history
+
+
+def test_the_history_is_as_long_as_a_page_takes(as_alice, alice, atlas):
+    found = make_hypothesis(atlas)
+    long = "x" * 50_000
+    for number in range(51):
+        services.note(
+            found,
+            Act.EDITED,
+            alice,
+            notes=[f"before {number}", long],
+            statement=["a", f"b{number}"],
+        )
+    shown = text(as_alice.get(page(found)))
+    assert len(shown) < 100_000
+    assert "before 50" in shown
+    assert "<ins>b50</ins>" in shown
+    assert "x" * 299 + "…" in shown
+    assert "before 0<" not in shown
+    assert "The newest 50 lines are shown" in shown
+
+
 def test_it_opens_again_and_what_was_concluded_stays_in_its_history(as_alice, atlas):
     found = make_hypothesis(atlas)
     close(as_alice, found, state="refuted", conclusion="It does not.")
