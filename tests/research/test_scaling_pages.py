@@ -147,6 +147,12 @@ def test_values_that_do_not_fit_leave_the_recipe_as_it_is(as_bob, gpt2, values):
     assert "do not fit this recipe" in text_of(answer)
 
 
+def test_nothing_is_planned_for_whoever_may_not_launch_it(as_vera, gpt2):
+    unfit = urlencode({"recipe": "gpt2-125m", "values": "{"})
+    assert as_vera.get(f"/runs/new/?{unfit}").status_code == 403
+    assert "do not fit this recipe" not in text_of(as_vera.get(PAGE))
+
+
 def test_a_size_of_ones_own_is_compared_and_proposed(as_bob, gpt2):
     answer = asked(as_bob, flops="1e21", size="400M")
     assert "yours" in text_of(answer)
@@ -320,8 +326,17 @@ def test_a_viewer_reads_and_fits_nothing(as_vera, atlas):
 
 def test_too_few_runs_are_not_fitted(as_bob, atlas):
     make_pretrained(atlas, widths=(64,))
-    assert "too few finished runs" in text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    page = text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    assert "No law can be fitted to these runs yet. They still need: 4 more finished" in page
     assert not Job.objects.exists()
+
+
+def test_why_nothing_is_fitted_is_told_as_it_is(as_bob, atlas):
+    page = text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    assert "there is no run to fit a law to" in page
+    make_pretrained(atlas, widths=(64, 96, 128, 192, 256, 320, 512, 768), ratios=(20,))
+    page = text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    assert "They still need: runs in which tokens do not grow in step with parameters" in page
 
 
 def test_more_runs_cost_no_more_queries(as_bob, atlas, gpt2):
