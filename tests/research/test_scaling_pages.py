@@ -116,6 +116,8 @@ def test_what_is_proposed_is_what_the_launch_form_shows(as_bob, atlas, gpt2, rec
         change.name for change in answer.context["offer"].changes
     }
     assert estimate(shown.spec).parameters == proposed.parameters
+    assert not launch_values(shown).get("model.dropout")
+    assert not launch_values(shown).get("model.attention_dropout")
     assert fields(form)["name"].startswith("Scaling laws, ")
     best = answer.context["answer"].best
     assert proposed.parameters == pytest.approx(best.parameters, rel=0.1)
@@ -145,6 +147,12 @@ def test_values_that_do_not_fit_leave_the_recipe_as_it_is(as_bob, gpt2, values):
     answer = as_bob.get(f"/runs/new/?{urlencode({'recipe': 'gpt2-125m', 'values': values})}")
     assert answer.status_code == 200
     assert "do not fit this recipe" in text_of(answer)
+
+
+def test_what_data_a_proposal_needs_is_told(as_bob, gpt2):
+    page = text_of(asked(as_bob, flops="1e21", law="besiroglu"))
+    assert "Dropout is 0, since every token is seen once" in page
+    assert re.search(r"It needs data of \d\S*B tokens", page)
 
 
 def test_nothing_is_planned_for_whoever_may_not_launch_it(as_vera, gpt2):
