@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -147,6 +148,23 @@ def test_values_that_do_not_fit_leave_the_recipe_as_it_is(as_bob, gpt2, values):
     answer = as_bob.get(f"/runs/new/?{urlencode({'recipe': 'gpt2-125m', 'values': values})}")
     assert answer.status_code == 200
     assert "do not fit this recipe" in text_of(answer)
+
+
+@pytest.mark.parametrize(("flops", "is_told"), [("1e12", False), ("1e17", False), ("1e19", True)])
+def test_a_loss_below_what_the_law_was_fitted_to_is_not_told(as_bob, gpt2, flops, is_told):
+    answer = asked(as_bob, flops=flops, law="hoffmann")
+    shown = answer.context["answer"]
+    losses = [shown.loss, shown.rows()[0].loss, shown.choices()[0].loss]
+    assert all(loss is not None for loss in losses) == is_told
+    assert any(loss is not None for loss in losses) == is_told
+    assert ("None that means anything" in text_of(answer)) != is_told
+
+
+def test_a_loss_no_better_than_guessing_is_not_told(as_bob, gpt2, fitted):
+    told = asked(as_bob, flops="1e18", law="own").context["answer"]
+    assert told.loss < math.log(256)
+    assert told.told("own", math.log(256)) is None
+    assert asked(as_bob, flops="1e12", law="own").context["answer"].loss is None
 
 
 def test_what_data_a_proposal_needs_is_told(as_bob, gpt2):
