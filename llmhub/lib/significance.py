@@ -64,9 +64,10 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     than two values, which say nothing of their spread."""
     if len(values) < 2:
         return None
-    half = student(len(values) - 1) * math.sqrt(_variance(values) / len(values))
-    middle = _mean(values)
-    return Interval(middle - half, middle + half)
+    size = _size(values)
+    scaled = [math.ldexp(value, -size) for value in values]
+    half = student(len(values) - 1) * math.sqrt(_variance(scaled) / len(scaled))
+    return _around(_mean(scaled), half, size)
 
 
 def difference_of_means(first: Sequence[float], second: Sequence[float]) -> Interval | None:
@@ -74,15 +75,26 @@ def difference_of_means(first: Sequence[float], second: Sequence[float]) -> Inte
     None where one of them has fewer than two values."""
     if min(len(first), len(second)) < 2:
         return None
-    shares = [_variance(values) / len(values) for values in (first, second)]
-    middle, spread = _mean(second) - _mean(first), sum(shares)
+    size = _size([*first, *second])
+    sides = [[math.ldexp(value, -size) for value in values] for values in (first, second)]
+    shares = [_variance(values) / len(values) for values in sides]
+    middle, spread = _mean(sides[1]) - _mean(sides[0]), sum(shares)
     if not spread:
-        return Interval(middle, middle)
-    # Divided first: squares of what is very large or small are no numbers any more.
-    parts = zip(shares, (first, second), strict=True)
+        return _around(middle, 0.0, size)
+    # Divided first: the square of a very small spread is no number any more.
+    parts = zip(shares, sides, strict=True)
     freedom = 1 / sum((share / spread) ** 2 / (len(values) - 1) for share, values in parts)
-    half = student(freedom) * math.sqrt(spread)
-    return Interval(middle - half, middle + half)
+    return _around(middle, student(freedom) * math.sqrt(spread), size)
+
+
+def _size(values: Sequence[float]) -> int:
+    """The power of two that the largest of them is below: by it they are squared without leaving
+    what numbers hold, and nothing is rounded."""
+    return math.frexp(max(map(abs, values)))[1]
+
+
+def _around(middle: float, half: float, size: int) -> Interval:
+    return Interval(math.ldexp(middle - half, size), math.ldexp(middle + half, size))
 
 
 def student(freedom: float) -> float:

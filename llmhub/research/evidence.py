@@ -1,17 +1,20 @@
 """What the runs of a hypothesis say: the deciding metric of the baselines and of each variant.
 
-Runs with the same configuration but for the seed are one group: only their spread is that of
-chance. Only runs that came to their end count.
+Runs with the same configuration but for the seed, on the same data and from the same start, are one
+group: only their spread is that of chance. Only runs that came to their end count, unless that was
+NaN or an infinity.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
+
+from django.db.models import Prefetch
 
 from llmhub.lib.canonical import digest
 from llmhub.lib.json_floats import word
@@ -20,6 +23,7 @@ from llmhub.metrics.models import Series
 from llmhub.recipes import specs
 from llmhub.recipes.changes import Change, difference
 from llmhub.research.models import Direction, Hypothesis, LinkedRun, Part, Reading
+from llmhub.runs.models import RunInput
 from llmhub.runs.states import State
 
 # What a variant is called by, at most.
@@ -34,6 +38,7 @@ class Why(StrEnum):
     TRASHED = "trashed"
     RUNNING = "running"
     ENDED_EARLY = "ended_early"
+    DIVERGED = "diverged"
     NO_VALUE = "no_value"
 
 
@@ -70,6 +75,10 @@ class Group:
     # From the first baseline.
     changes: Sequence[Change] = ()
     other_data: bool = False
+    # From another checkpoint, or from one at all.
+    other_start: bool = False
+    # Variants only: a baseline has all of its configuration, data and start.
+    is_baseline_again: bool = False
     # Baselines only: they differ in more than their seed.
     is_mixed: bool = False
 
@@ -84,6 +93,10 @@ class Group:
     @property
     def running(self) -> int:
         return sum(row.why == Why.RUNNING for row in self.rows)
+
+    @property
+    def diverged(self) -> int:
+        return sum(row.why == Why.DIVERGED for row in self.rows)
 
     @property
     def mean(self) -> float | None:
@@ -115,6 +128,7 @@ class Group:
 
 
 class Verdict(StrEnum):
+    SAME = "same"
     WAITS = "waits"
     ONE_RUN = "one_run"
     FOR = "for"
@@ -141,8 +155,18 @@ class Evidence:
     variants: Sequence[Comparison] = field(default_factory=tuple)
 
     @property
+    def diverged(self) -> bool:
+        """What is left of a configuration of which some diverge looks better than it is."""
+        return any(row.why == Why.DIVERGED for row in self.rows)
+
+    @property
     def has_values(self) -> bool:
         return bool(self.hypothesis.metric) and any(row.last is not None for row in self.rows)
+
+    @property
+    def compared(self) -> int:
+        """How many differences have an interval, each of which misses once in twenty."""
+        return sum(one.interval is not None for one in self.variants)
 
     @property
     def ids(self) -> str:
@@ -185,17 +209,18 @@ def told(group: Group) -> dict[str, Any]:
 
 
 def of(found: Hypothesis) -> Evidence:
-    """Two queries, however many runs there are."""
-    links = list(
-        found.links.select_related(
-            "run__recipe_version__recipe", "run__dataset_version__dataset", "run__mix_version__mix"
-        )
+    """Three queries, however many runs there are."""
+    inputs = Prefetch("run__inputs", RunInput.objects.select_related("checkpoint"))
+    named = found.links.select_related(
+        "run__recipe_version__recipe", "run__dataset_version__dataset", "run__mix_version__mix"
     )
+    links = list(named.prefetch_related(inputs))
     series = series_of(found.metric, links)
     rows = [row_of(found, link, series.get(link.run_id)) for link in links]
     baseline = group_of(Part.BASELINE, [row for row in rows if row.link.part == Part.BASELINE])
     first = baseline.rows[0] if baseline.rows else None
-    groups = groups_of([row for row in rows if row.link.part == Part.VARIANT], first)
+    known = {key_of(row) for row in baseline.rows if not row.link.run.is_external}
+    groups = groups_of([row for row in rows if row.link.part == Part.VARIANT], first, known)
     return Evidence(found, rows, baseline, [compare(found, baseline, one) for one in groups])
 
 
@@ -211,16 +236,19 @@ def row_of(found: Hypothesis, link: LinkedRun, series: Series | None) -> Row:
         return Row(link, why=why_not(link, None))
     best = series.max if found.direction == Direction.HIGHER else series.min
     value = best if found.reading == Reading.BEST else series.last
-    return Row(link, series.last, best, value, why_not(link, value))
+    return Row(link, series.last, best, value, why_not(link, value, series.last))
 
 
-def why_not(link: LinkedRun, value: float | None) -> Why | None:
+def why_not(link: LinkedRun, value: float | None, last: float | None = None) -> Why | None:
     if link.run.trashed_at:
         return Why.TRASHED
     if not link.run.is_over():
         return Why.RUNNING
     if link.run.state != State.SUCCEEDED:
         return Why.ENDED_EARLY
+    # Its best value is of the time before: no model is left that has it.
+    if last is not None and not math.isfinite(last):
+        return Why.DIVERGED
     return None if value is not None and abs(value) < MOST else Why.NO_VALUE
 
 
@@ -232,23 +260,38 @@ def group_of(part: Part, rows: Sequence[Row], first: Row | None = None) -> Group
             change for change in difference(first.flat, rows[0].flat) if not is_seed(change.name)
         ]
     other_data = bool(first and rows and data_of(first) != data_of(rows[0]))
-    return Group(part, rows, changes, other_data, is_mixed=len(keys) > 1)
+    other_start = bool(first and rows and start_of(first) != start_of(rows[0]))
+    return Group(part, rows, changes, other_data, other_start, is_mixed=len(keys) > 1)
 
 
-def groups_of(rows: Sequence[Row], first: Row | None) -> list[Group]:
+def groups_of(rows: Sequence[Row], first: Row | None, known: Collection[str]) -> list[Group]:
+    """`known`: the baselines' keys. What a script runs the hub does not know all of."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(key_of(row), []).append(row)
-    return [group_of(Part.VARIANT, members, first) for members in found.values()]
+    return [
+        replace(group_of(Part.VARIANT, members, first), is_baseline_again=key in known)
+        for key, members in found.items()
+    ]
 
 
 def key_of(row: Row) -> str:
     config = {name: value for name, value in row.flat.items() if not is_seed(name)}
-    return digest({"config": config, "data": data_of(row)})
+    return digest({"config": config, "data": data_of(row), "start": start_of(row)})
 
 
 def data_of(row: Row) -> list[int | None]:
     return [row.link.run.dataset_version_id, row.link.run.mix_version_id]
+
+
+def start_of(row: Row) -> list[list[Any]]:
+    """The checkpoints that it begins with or goes on from: of which run, at which step."""
+    return sorted([one.role, one.source_id, step_of(one)] for one in row.link.run.inputs.all())
+
+
+def step_of(taken: RunInput) -> int | None:
+    """What it was asked for, until it is taken: the best one of a run has a step only then."""
+    return taken.checkpoint.step if taken.checkpoint else taken.step
 
 
 def is_seed(name: str) -> bool:
@@ -256,6 +299,8 @@ def is_seed(name: str) -> bool:
 
 
 def compare(found: Hypothesis, baseline: Group, group: Group) -> Comparison:
+    if group.is_baseline_again:
+        return Comparison(group, None, None, Verdict.SAME)
     if baseline.mean is None or group.mean is None:
         return Comparison(group, None, None, Verdict.WAITS)
     interval = difference_of_means(baseline.values, group.values)

@@ -27,7 +27,7 @@ from llmhub.research.models import (
     Reading,
     State,
 )
-from llmhub.research.services import Stale, Unchanged
+from llmhub.research.services import Closed, Stale, Unchanged
 from llmhub.runs.models import Run
 from llmhub.runs.said import Refused
 
@@ -169,13 +169,13 @@ class HypothesisForm(ShowsRefusals, forms.Form):
         except Unchanged:
             return True
         except Stale as stale:
-            self.explain(stale.latest)
+            self.explain(stale.latest, user)
             return False
         return True
 
-    def explain(self, latest: Hypothesis) -> None:
+    def explain(self, latest: Hypothesis, user: User) -> None:
         """Nothing typed is lost: it stands beside what holds now, to be saved again or not."""
-        self.add_error(None, changed_meanwhile(latest))
+        self.add_error(None, changed_meanwhile(latest, user))
         self.theirs = [
             (str(self.fields[name].label), self.shown(name, getattr(latest, name)))
             for name, value in self.values().items()
@@ -192,13 +192,37 @@ class HypothesisForm(ShowsRefusals, forms.Form):
         return "–" if value in {None, ""} else str(localize(value))
 
 
-def changed_meanwhile(latest: Hypothesis) -> str:
+def changed_meanwhile(latest: Hypothesis, user: User) -> str:
     last = latest.events.select_related("by").first()
-    person = last.by if last and last.by else _("Someone")
+    who = last.by if last else None
+    if who == user:
+        return _(
+            "You have changed it meanwhile, in another tab. What you wrote is still here; look at "
+            "what holds now, and save again to put it in its place."
+        )
     return _(
         "%(person)s has changed it meanwhile. What you wrote is still here; look at what holds "
         "now, and save again to put yours in its place."
-    ) % {"person": person}
+    ) % {"person": who or _("Someone")}
+
+
+def closed_already(latest: Hypothesis, user: User) -> str:
+    said = {"person": latest.concluded_by or _("Someone"), "state": latest.get_state_display()}
+    if latest.concluded_by == user:
+        return (
+            _(
+                "You have closed it already (%(state)s). What you wrote is still here: open it "
+                "again first, and then close it anew."
+            )
+            % said
+        )
+    return (
+        _(
+            "%(person)s has closed it already (%(state)s). What you wrote is still here: open it "
+            "again first, and then close it anew."
+        )
+        % said
+    )
 
 
 class CloseForm(ShowsRefusals, forms.Form):
@@ -226,11 +250,18 @@ class CloseForm(ShowsRefusals, forms.Form):
         try:
             services.close(found, user, State(said["state"]), said["conclusion"], said["base"])
         except Stale as stale:
-            self.add_error(None, changed_meanwhile(stale.latest))
-            self.data: Any = self.data.copy()
-            self.data["base"] = str(stale.latest.revision)
+            self.refused(changed_meanwhile(stale.latest, user), stale.latest)
+            return False
+        except Closed as closed:
+            self.refused(closed_already(closed.latest, user), closed.latest)
             return False
         return True
+
+    def refused(self, why: str, latest: Hypothesis) -> None:
+        """What was typed stays, to be saved over what holds now."""
+        self.add_error(None, why)
+        self.data: Any = self.data.copy()
+        self.data["base"] = str(latest.revision)
 
 
 class PartForm(ShowsRefusals, forms.Form):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Func, JSONField, Q, TextField, Value
+from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models.functions import Cast, Left
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
@@ -30,6 +32,9 @@ from llmhub.runs.page import title_of
 PER_PAGE = 50
 MOST_PICKED = 50
 MOST_NAMES = 300
+MOST_EVENTS = 50
+# Of a text that changed; the page cuts it to one less, and shows that it did.
+MOST_SHOWN = 301
 
 
 @dataclass(frozen=True)
@@ -198,12 +203,41 @@ class Line:
     figures: Mapping[str, Any]
 
 
-def history(found: Hypothesis) -> list[Line]:
-    return [line(event) for event in found.events.select_related("by")]
+@dataclass(frozen=True)
+class History:
+    """The newest lines; notes by their beginnings alone, since they may be long."""
+
+    lines: Sequence[Line]
+    has_more: bool
 
 
-def line(event: Event) -> Line:
-    data = event.data
+def history(found: Hypothesis) -> History:
+    rows = found.events.select_related("by").defer("data")
+    shortened = rows.annotate(
+        short=Without("data", Cast(Value("notes"), TextField()), output_field=JSONField()),
+        **{f"notes_{place}": beginning_of_notes(place) for place in (0, 1)},
+    )
+    newest = list(shortened[: MOST_EVENTS + 1])
+    return History([line(event) for event in newest[:MOST_EVENTS]], len(newest) > MOST_EVENTS)
+
+
+class Without(Func):
+    """JSON but for one name, whose value the database then does not send."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " - "
+
+
+def beginning_of_notes(place: int) -> Left:
+    """Of an edit: before it (0) and after it (1)."""
+    return Left(KeyTextTransform(place, KeyTransform("notes", "data")), MOST_SHOWN)
+
+
+def line(event: Any) -> Line:
+    """Of an event as `history` reads it."""
+    data = event.short
+    if event.notes_0 is not None:
+        data["notes"] = [event.notes_0, event.notes_1]
     changes = [(name, *pair) for name, pair in data.items()] if event.act == Act.EDITED else []
     return Line(
         event,

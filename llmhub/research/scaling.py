@@ -61,7 +61,7 @@ class Law:
     def scale(self) -> float:
         """G of the closed form."""
         share = (self.alpha * self.parameter_factor) / (self.beta * self.token_factor)
-        return float(share ** (1 / (self.alpha + self.beta)))
+        return raised(share, 1 / (self.alpha + self.beta))
 
     def best(self, flops: float) -> Allocation:
         return spent(flops, self.scale * (flops / FLOPS) ** self.exponent)
@@ -86,6 +86,10 @@ TOKENS_PER_PARAMETER = 20
 # What they trained: beyond it a law is extended, not tested.
 TRAINED_PARAMETERS = (70e6, 16e9)
 TRAINED_TOKENS = (5e9, 500e9)
+# Below their smallest run, and above what guessing among all tokens of their tokenizer would lose,
+# they predict no loss.
+TRAINED_FLOPS = FLOPS * TRAINED_PARAMETERS[0] * TRAINED_TOKENS[0]
+VOCABULARY = 32_000
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,8 @@ class Choice:
     """A model of another size than the best one, at the same budget."""
 
     where: Allocation
-    loss: float
+    # None where the law means nothing by it.
+    loss: float | None
     # By the parameters of the best: about what a generated token costs.
     size: float
     # The part of the budget with which the best model would be as good.

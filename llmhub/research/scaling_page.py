@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -80,7 +80,15 @@ class Own:
 
     @property
     def most_flops(self) -> float:
-        return max(scaling.FLOPS * one.parameters * one.tokens for one in self.points)
+        return max(self.budgets)
+
+    @property
+    def least_flops(self) -> float:
+        return min(self.budgets)
+
+    @property
+    def budgets(self) -> list[float]:
+        return [scaling.FLOPS * one.parameters * one.tokens for one in self.points]
 
     def said_lacks(self) -> list[str]:
         return [said(lack) for lack in self.lacks]
@@ -101,6 +109,20 @@ def said(lack: Lack) -> str:
         case "tokens":
             words = _("a run on more or on fewer tokens: from %(above)s or up to %(below)s")
             return words % sizes(lack)
+        case "sizes":
+            words = ngettext(
+                "%(n)d more size of a model, at least a quarter larger or smaller than the others",
+                "%(n)d more sizes of models, each at least a quarter apart from the others",
+                int(lack.above),
+            )
+            return words % {"n": lack.above}
+        case "lengths":
+            words = ngettext(
+                "%(n)d more number of tokens, at least a quarter more or fewer than the others",
+                "%(n)d more numbers of tokens, each at least a quarter apart from the others",
+                int(lack.above),
+            )
+            return words % {"n": lack.above}
         case _:
             return _(
                 "runs in which tokens do not grow in step with parameters: a small model on many "
@@ -166,8 +188,17 @@ class Answer:
         return self.rule.best(self.flops)
 
     @property
-    def loss(self) -> float:
-        return self.rule.loss(self.best)
+    def loss(self) -> float | None:
+        return self.told(self.key, self.rule.loss(self.best))
+
+    def told(self, key: str, loss: float) -> float | None:
+        """None where it means nothing: for less than any run the law was fitted to, or worse than
+        guessing."""
+        if key == OWN and self.own:
+            vocabulary, least = self.own.group.alike.vocabulary, self.own.least_flops
+        else:
+            vocabulary, least = scaling.VOCABULARY, scaling.TRAINED_FLOPS
+        return loss if self.flops >= least and loss < math.log(vocabulary) else None
 
     @property
     def is_extended(self) -> bool:
@@ -202,7 +233,7 @@ class Answer:
             Row(
                 key,
                 rule.best(self.flops),
-                None if rule.ratio else rule.loss(rule.best(self.flops)),
+                None if rule.ratio else self.told(key, rule.loss(rule.best(self.flops))),
                 key == self.key,
             )
             for key, rule in self.known.items()
@@ -211,8 +242,12 @@ class Answer:
     def choices(self) -> list[Choice]:
         """Larger models first; that of the person in its place."""
         wanted = {self.best.parameters * step for step in STEPS} | ({self.size} - {None})
-        found = [scaling.choice(self.rule, self.flops, size) for size in wanted if size]
+        found = [self.choice(size) for size in wanted if size]
         return sorted(found, key=lambda one: -one.where.parameters)
+
+    def choice(self, size: float) -> Choice:
+        found = scaling.choice(self.rule, self.flops, size)
+        return replace(found, loss=self.told(self.key, self.rule.loss(found.where)))
 
     @property
     def target(self) -> float:

@@ -83,8 +83,16 @@ def scaling_fit(request: ProjectRequest) -> HttpResponse:
     own = Own.of(request.project, scaling_runs.groups(request.project), said)
     job = scaling_fits.start(request.project, request.user, own.points) if own else None
     if job is None:
-        messages.error(request, _("There are too few finished runs to fit a law to."))
+        messages.error(request, why_not(own))
     return redirect(f"{reverse('scaling-laws')}?{kept(request, said)}#own")
+
+
+def why_not(own: Own | None) -> str:
+    """Why there is no fit, in words."""
+    if own is None:
+        return _("No pretraining has come to its end here yet: there is no run to fit a law to.")
+    needed = {"needed": "; ".join(own.said_lacks())}
+    return _("No law can be fitted to these runs yet. They still need: %(needed)s.") % needed
 
 
 def kept(request: ProjectRequest, said: dict[str, str]) -> str:

@@ -29,6 +29,14 @@ class Stale(Exception):
         self.latest = latest
 
 
+class Closed(Exception):
+    """It has a conclusion already; holds it as it is now."""
+
+    def __init__(self, latest: Hypothesis) -> None:
+        super().__init__(latest.pk)
+        self.latest = latest
+
+
 class Unchanged(Exception):
     """There is nothing to save."""
 
@@ -59,8 +67,11 @@ def edit(found: Hypothesis, user: User, values: Mapping[str, Any], base: int) ->
 
 @transaction.atomic
 def close(found: Hypothesis, user: User, state: State, conclusion: str, base: int) -> None:
-    """With the figures of this moment, which stay when the runs go. Raises Stale."""
-    held = hold(found, base)
+    """With the figures of this moment, which stay when the runs go. Raises Closed and Stale."""
+    held = hold(found)
+    if not held.is_open():
+        raise Closed(held)
+    check(held, base)
     figures = evidence.of(held).told()
     save(
         held,
@@ -101,9 +112,14 @@ def hold(found: Hypothesis, base: int | None = None) -> Hypothesis:
     """The row as it is now, until the transaction ends; Stale where it is not as the person saw."""
     rows = Hypothesis.objects.select_related("project").select_for_update(of=("self",), no_key=True)
     held = rows.get(pk=found.pk)
-    if base is not None and held.revision != base:
-        raise Stale(held)
+    if base is not None:
+        check(held, base)
     return held
+
+
+def check(held: Hypothesis, base: int) -> None:
+    if held.revision != base:
+        raise Stale(held)
 
 
 def save(held: Hypothesis, **values: Any) -> None:

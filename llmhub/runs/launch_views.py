@@ -45,13 +45,16 @@ def from_start(view: View) -> Callable[..., HttpResponse]:
         if "recipe" not in request.GET and "from" not in request.GET:
             messages.info(request, _("Choose the recipe that you want to launch."))
             return redirect("recipes")
-        start = launched_again(request) if "from" in request.GET else from_recipe(request)
+        is_again = "from" in request.GET
+        start = launched_again(request) if is_again else from_recipe(request)
         if start is None:
             return no_project(request)
         access.require(request.user, start.project, Role.MEMBER)
         enter(request, start.project.pk)
         purposes = purpose.of(start.project, request.GET.dict())
-        return view(request, replace(start, purposes=purposes))
+        # What is proposed is planned, which takes its time: only for whoever may launch it.
+        proposed = None if is_again else proposal(request, start)
+        return view(request, replace(start, purposes=purposes, proposed=proposed))
 
     return guarded
 
@@ -103,7 +106,7 @@ def from_recipe(request: HubRequest) -> Start | None:
     project = recipe.project or request.project
     if project is None:
         return None
-    return Start(project, version, proposed=proposal(request, Start(project, version)))
+    return Start(project, version)
 
 
 def proposal(request: HubRequest, start: Start) -> Proposed | None:

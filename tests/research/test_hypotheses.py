@@ -3,6 +3,7 @@
 import html
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from llmhub.accounts.models import AuditEntry, Role
@@ -156,6 +157,42 @@ def test_a_conclusion_is_needed_to_close_and_is_kept_with_its_figures(as_alice, 
     assert "It does." in text(as_alice.get(page(found)))
 
 
+def test_a_conclusion_keeps_what_the_figures_said(as_alice, atlas):
+    base = [ended(atlas, 3.0 + seed / 100, seed=seed) for seed in (1, 2)]
+    same = {"dataset_version": base[0].dataset_version, "recipe_version": base[0].recipe_version}
+    variants = [ended(atlas, 2.5 + seed / 100, seed=seed, rate=2e-3, **same) for seed in (1, 2)]
+    found = make_hypothesis(
+        atlas, baselines=base, variants=variants, metric="val/loss", direction="lower"
+    )
+    close(as_alice, found)
+    for run in (*base, *variants):
+        run.delete()
+    shown = text(as_alice.get(page(found)))
+    history = shown[shown.index('id="history"') :]
+    assert "difference \N{MINUS SIGN}0.5" in history.replace("-", "\N{MINUS SIGN}")
+    assert "for it" in history
+
+
+def test_the_history_is_as_long_as_a_page_takes(as_alice, alice, atlas):
+    found = make_hypothesis(atlas)
+    long = "x" * 50_000
+    for number in range(51):
+        services.note(
+            found,
+            Act.EDITED,
+            alice,
+            notes=[f"before {number}", long],
+            statement=["a", f"b{number}"],
+        )
+    shown = text(as_alice.get(page(found)))
+    assert len(shown) < 100_000
+    assert "before 50" in shown
+    assert "<ins>b50</ins>" in shown
+    assert "x" * 299 + "…" in shown
+    assert "before 0<" not in shown
+    assert "The newest 50 lines are shown" in shown
+
+
 def test_it_opens_again_and_what_was_concluded_stays_in_its_history(as_alice, atlas):
     found = make_hypothesis(atlas)
     close(as_alice, found, state="refuted", conclusion="It does not.")
@@ -176,6 +213,32 @@ def test_who_closes_what_was_closed_meanwhile_is_told(as_alice, atlas):
     assert second.status_code == 422
     assert "I do not think so." in text(second)
     assert Hypothesis.objects.get().state == State.SUPPORTED
+
+
+def test_what_is_closed_is_opened_before_it_is_closed_anew(as_alice, atlas):
+    found = make_hypothesis(atlas)
+    close(as_alice, found)
+    again = close(as_alice, found, base=2, state="refuted", conclusion="It does not.")
+    assert again.status_code == 422
+    assert "You have closed it already (Supported)" in text(again)
+    assert "It does not." in text(again)
+    found.refresh_from_db()
+    assert (found.state, found.events.count()) == (State.SUPPORTED, 1)
+    as_alice.post(reverse("hypothesis-reopen", args=[found.pk]))
+    assert close(as_alice, found, base=3, state="refuted").status_code == 302
+
+
+def test_ones_own_change_is_not_told_as_somebody_elses(as_alice, alice, atlas):
+    found = make_hypothesis(atlas)
+    edit = reverse("hypothesis-edit", args=[found.pk])
+    as_alice.post(edit, {**WRITTEN, "base": 1})
+    bob = make_user("bob@example.com")
+    join(bob, atlas, Role.MEMBER)
+    as_bob = Client()
+    as_bob.force_login(bob)
+    late = {**WRITTEN, "statement": "Another", "base": 1}
+    assert "You have changed it meanwhile, in another tab" in text(as_alice.post(edit, late))
+    assert f"{alice} has changed it meanwhile" in text(as_bob.post(edit, late))
 
 
 def test_an_archived_one_leaves_the_list_and_comes_back(as_alice, atlas):

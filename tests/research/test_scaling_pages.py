@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -116,6 +117,8 @@ def test_what_is_proposed_is_what_the_launch_form_shows(as_bob, atlas, gpt2, rec
         change.name for change in answer.context["offer"].changes
     }
     assert estimate(shown.spec).parameters == proposed.parameters
+    assert not launch_values(shown).get("model.dropout")
+    assert not launch_values(shown).get("model.attention_dropout")
     assert fields(form)["name"].startswith("Scaling laws, ")
     best = answer.context["answer"].best
     assert proposed.parameters == pytest.approx(best.parameters, rel=0.1)
@@ -147,6 +150,35 @@ def test_values_that_do_not_fit_leave_the_recipe_as_it_is(as_bob, gpt2, values):
     assert "do not fit this recipe" in text_of(answer)
 
 
+@pytest.mark.parametrize(("flops", "is_told"), [("1e12", False), ("1e17", False), ("1e19", True)])
+def test_a_loss_below_what_the_law_was_fitted_to_is_not_told(as_bob, gpt2, flops, is_told):
+    answer = asked(as_bob, flops=flops, law="hoffmann")
+    shown = answer.context["answer"]
+    losses = [shown.loss, shown.rows()[0].loss, shown.choices()[0].loss]
+    assert all(loss is not None for loss in losses) == is_told
+    assert any(loss is not None for loss in losses) == is_told
+    assert ("None that means anything" in text_of(answer)) != is_told
+
+
+def test_a_loss_no_better_than_guessing_is_not_told(as_bob, gpt2, fitted):
+    told = asked(as_bob, flops="1e18", law="own").context["answer"]
+    assert told.loss < math.log(256)
+    assert told.told("own", math.log(256)) is None
+    assert asked(as_bob, flops="1e12", law="own").context["answer"].loss is None
+
+
+def test_what_data_a_proposal_needs_is_told(as_bob, gpt2):
+    page = text_of(asked(as_bob, flops="1e21", law="besiroglu"))
+    assert "Dropout is 0, since every token is seen once" in page
+    assert re.search(r"It needs data of \d\S*B tokens", page)
+
+
+def test_nothing_is_planned_for_whoever_may_not_launch_it(as_vera, gpt2):
+    unfit = urlencode({"recipe": "gpt2-125m", "values": "{"})
+    assert as_vera.get(f"/runs/new/?{unfit}").status_code == 403
+    assert "do not fit this recipe" not in text_of(as_vera.get(PAGE))
+
+
 def test_a_size_of_ones_own_is_compared_and_proposed(as_bob, gpt2):
     answer = asked(as_bob, flops="1e21", size="400M")
     assert "yours" in text_of(answer)
@@ -160,7 +192,8 @@ def test_no_shape_comes_near_a_trillion_parameters(as_bob, gpt2):
 def test_too_few_runs_say_what_is_missing(as_bob, atlas):
     make_pretrained(atlas, widths=(64, 128), ratios=(20,))
     page = text_of(as_bob.get(PAGE))
-    assert "3 more finished runs of other sizes" in page
+    assert "1 more size of a model" in page
+    assert "6 more finished runs of other sizes" in page
     assert "a law of its own" not in page.lower()
     assert "Fit a law" not in page
 
@@ -265,6 +298,46 @@ def test_a_law_without_a_best_size_cannot_be_chosen(as_bob, gpt2, fitted):
     assert "Choose one of these" in text_of(asked(as_bob, flops="1e18", law="own"))
 
 
+def test_losses_of_mere_noise_leave_the_published_laws_to_plan_by(as_bob, atlas, bob, gpt2):
+    make_pretrained(atlas, noise=0.3)
+    points = scaling_runs.groups(atlas)[0].points(is_body=False)
+    job = scaling_fits.start(atlas, bob, points)
+    Job.objects.filter(pk=job.pk).update(state=Job.State.SUCCEEDED, result=fit(points, samples=10))
+    assert "Best for" in text_of(as_bob.get(PAGE))
+    assert "Best for" in text_of(asked(as_bob, flops="1e30", law="hoffmann"))
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        [1.8, 1e29, 1e-5, 0.021, 0.021],
+        [1.8, 1e-5, 1e29, 0.021, 0.021],
+        [1.8, 1e300, 1e300, 90.0, 90.0],
+        [0.0, 1e-300, 1e-300, -5.0, 0.0],
+        [1.8, 480, 2000, 1.99, 0.0201],
+    ],
+)
+@pytest.mark.parametrize("flops", ["1e12", "1e30"])
+def test_no_fit_takes_the_page_down(as_bob, gpt2, fitted_to, law, flops):
+    fitted_to(law, [law] * 20 + [[1.8, 480, 2000, 0.34, 0.36]] * 20)
+    assert "Best for" in text_of(asked(as_bob, flops=flops))
+    assert asked(as_bob, flops=flops, law="own", size="1e15").status_code == 200
+
+
+@pytest.fixture
+def fitted_to(atlas, bob):
+    """A finished job with this law, whatever the runs say."""
+    make_pretrained(atlas)
+    points = scaling_runs.groups(atlas)[0].points(is_body=False)
+    job = scaling_fits.start(atlas, bob, points)
+
+    def keep(law, samples):
+        result = {"law": law, "samples": samples}
+        Job.objects.filter(pk=job.pk).update(state=Job.State.SUCCEEDED, result=result)
+
+    return keep
+
+
 def test_another_run_makes_the_fit_old(as_bob, atlas, fitted):
     make_pretrained(atlas, widths=(256,), data=Run.objects.first().dataset_version)
     assert "Fit a law to these 24 runs" in text_of(as_bob.get(PAGE))
@@ -279,8 +352,17 @@ def test_a_viewer_reads_and_fits_nothing(as_vera, atlas):
 
 def test_too_few_runs_are_not_fitted(as_bob, atlas):
     make_pretrained(atlas, widths=(64,))
-    assert "too few finished runs" in text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    page = text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    assert "No law can be fitted to these runs yet. They still need: 4 more finished" in page
     assert not Job.objects.exists()
+
+
+def test_why_nothing_is_fitted_is_told_as_it_is(as_bob, atlas):
+    page = text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    assert "there is no run to fit a law to" in page
+    make_pretrained(atlas, widths=(64, 96, 128, 192, 256, 320, 512, 768), ratios=(20,))
+    page = text_of(as_bob.post(f"{PAGE}fit/", follow=True))
+    assert "They still need: runs in which tokens do not grow in step with parameters" in page
 
 
 def test_more_runs_cost_no_more_queries(as_bob, atlas, gpt2):
