@@ -69,8 +69,18 @@ def overflow(page: Page) -> int:
     return int(found)
 
 
+PUT_ON = """async theme => {
+    document.documentElement.dataset.theme = theme;
+    document.body.offsetHeight;
+    const ends = ({ effect }) => effect.getComputedTiming().endTime < Infinity;
+    const ending = document.getAnimations().filter(ends);
+    await Promise.allSettled(ending.map(({ finished }) => finished));
+}"""
+
+
 def put_on(page: Page, theme: str) -> None:
-    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    """Waits until no colour is on its way from one theme to the other."""
+    page.evaluate(PUT_ON, theme)
 
 
 def findings(page: Page) -> str:
