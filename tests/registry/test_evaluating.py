@@ -89,6 +89,7 @@ def test_rows_that_the_version_learned_from_are_told(version, alice, project):
     assert found.items.get().is_known
 
 
+@pytest.mark.faults
 def test_the_built_in_prompts_are_answered_or_told_to_be_too_long(version, alice, project):
     task = evaluating.built_in_suite(project, alice)
     assert evaluating.built_in_suite(project, alice) == task

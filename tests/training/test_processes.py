@@ -116,7 +116,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-# PPO on two, below, is the one for every change.
+# Pretraining on two, above, is the one for every change.
 @pytest.mark.faults
 @pytest.mark.parametrize("case", CASES)
 def test_alignment(case: str, places: Alignments, a_hub: Hub):
@@ -130,6 +130,7 @@ def test_alignment(case: str, places: Alignments, a_hub: Hub):
         assert_close(a_hub.series(metric.name), whole.series(metric.name))
 
 
+@pytest.mark.faults
 def test_ppo_on_two(places: Alignments, a_hub: Hub):
     """Each process writes answers of its own, so they are others than one would write; but both
     learn from all of them and stay the same model."""
