@@ -30,8 +30,7 @@ def enter(for_developers: bool, arguments: Sequence[str]) -> None:
     if Path(sys.prefix).resolve() == VENV.resolve():
         return
     with _alone():
-        for requirements in [FOR_ALL, FOR_DEVELOPERS] if for_developers else [FOR_ALL]:
-            _provide(requirements)
+        _provide([FOR_ALL, FOR_DEVELOPERS] if for_developers else [FOR_ALL])
     os.chdir(ROOT)
     os.execv(PYTHON, [str(PYTHON), *arguments])
 
@@ -47,18 +46,32 @@ def _alone() -> Iterator[None]:
         os.close(folder)
 
 
-def _provide(requirements: Path) -> None:
-    """Installs what the file asks for, unless that was done. A stamp is left when it is done."""
-    stamp = VENV / f"{requirements.stem}.installed"
-    wanted = _fingerprint(requirements)
-    if stamp.exists() and stamp.read_text() == wanted and PYTHON.exists():
+def _provide(requirements: Sequence[Path]) -> None:
+    """Installs what the files ask for, at once, unless that was done. Then a stamp is left of
+    each."""
+    missing = [file for file in requirements if not _is_installed(file)]
+    if not missing:
         return
     if not _is_sound():
         _make()
-    stamp.unlink(missing_ok=True)
-    _install(requirements)
+        missing = list(requirements)
+    for file in missing:
+        _stamp(file).unlink(missing_ok=True)
+    _install(missing)
     _compile()
-    stamp.write_text(wanted)
+    for file in missing:
+        _stamp(file).write_text(_fingerprint(file))
+
+
+def _stamp(requirements: Path) -> Path:
+    return VENV / f"{requirements.stem}.installed"
+
+
+def _is_installed(requirements: Path) -> bool:
+    stamp = _stamp(requirements)
+    if not stamp.exists() or not PYTHON.exists():
+        return False
+    return stamp.read_text() == _fingerprint(requirements)
 
 
 def _fingerprint(requirements: Path) -> str:
@@ -71,7 +84,7 @@ def _fingerprint(requirements: Path) -> str:
 def _is_sound() -> bool:
     """Whether .venv was finished once and its Python still is what started us."""
     probe = "import pip, sys; print(sys.version_info[:2])"
-    if not (VENV / f"{FOR_ALL.stem}.installed").exists() or not PYTHON.exists():
+    if not _stamp(FOR_ALL).exists() or not PYTHON.exists():
         return False
     found = subprocess.run([PYTHON, "-c", probe], capture_output=True, text=True, check=False)
     return found.stdout.strip() == str(sys.version_info[:2])
@@ -92,20 +105,20 @@ def _make() -> None:
         raise Refused(f"No virtual environment could be made: {last_line(done.stderr)}")
 
 
-def _install(requirements: Path) -> None:
-    print(f"Installing {requirements.name}; the first time takes some minutes ...", flush=True)
+def _install(requirements: Sequence[Path]) -> None:
+    names = ", ".join(file.name for file in requirements)
+    print(f"Installing {names}; the first time takes some minutes ...", flush=True)
     log = VENV / "pip.log"
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command.append("--no-compile")
-    files = ["--requirement", str(requirements), "--constraint", str(CONSTRAINTS)]
+    command += ["--no-compile", "--constraint", str(CONSTRAINTS)]
+    files = [word for file in requirements for word in ("--requirement", str(file))]
     with log.open("w") as output:
         done = subprocess.run([*command, *files], stdout=output, stderr=output, check=False)
     if done.returncode:
         full = "No space left on device" in log.read_text(errors="replace")
         advice = "make room on the disk" if full else "check the network"
         raise Refused(
-            f"pip could not install {requirements.name}: {advice} and try again "
-            f"(pip's own words are in {log})."
+            f"pip could not install {names}: {advice} and try again (pip's own words are in {log})."
         )
 
 

@@ -103,6 +103,23 @@ def world(django_db_setup, django_db_blocker):
         call_command("flush", interactive=False, verbosity=0)
 
 
+@pytest.fixture
+def atlas(db):
+    """A project; some folders have people of their own in theirs."""
+    from tests.factories import make_project
+
+    return make_project("atlas")
+
+
+@pytest.fixture
+def alice(atlas):
+    """A member of it."""
+    from llmhub.accounts.models import Role
+    from tests.factories import join, make_user
+
+    return join(make_user("alice@example.com"), atlas, Role.MEMBER).user
+
+
 @pytest.fixture(scope="session")
 def hub_data() -> Path:
     """HUB_DATA of this test process."""
