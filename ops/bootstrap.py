@@ -58,9 +58,9 @@ def _provide(requirements: Sequence[Path]) -> None:
     for file in missing:
         _stamp(file).unlink(missing_ok=True)
     _install(missing)
-    _compile()
     for file in missing:
         _stamp(file).write_text(_fingerprint(file))
+    _compile()
 
 
 def _stamp(requirements: Path) -> Path:
@@ -123,9 +123,16 @@ def _install(requirements: Sequence[Path]) -> None:
 
 
 def _compile() -> None:
-    """On all processors, where pip uses one. A file that no Python can read is nobody's need."""
-    everything = [str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")]
-    subprocess.run(everything, check=False)
+    """On all processors, and beside what comes next: Python reads what is not compiled yet as it
+    is. A file that no Python can read is nobody's need."""
+    everything = ["nice", str(PYTHON), "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")]
+    subprocess.Popen(
+        everything,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def last_line(text: str) -> str:
